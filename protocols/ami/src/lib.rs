@@ -1,0 +1,1 @@
+//! Asterisk Manager Interface: frames, login and security events, without I/O.

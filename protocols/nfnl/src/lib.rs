@@ -1,0 +1,1 @@
+//! nfnetlink bytes: messages and nf_tables sets, without I/O.

@@ -1,0 +1,5 @@
+//! Asterisk through its manager interface.
+
+mod settings;
+
+pub use settings::{AmiSettings, AuthMethod, TlsSettings};
