@@ -1,12 +1,297 @@
 //! Decides who is attacking. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! Whoever drives it passes the time with every call and carries out the verdicts it hands back. The same calls give the
-//! same verdicts, always; extra calls change nothing.
+//! same verdicts, always; extra calls change nothing. `docs/engine.md` has the rules in plain words.
+//!
+//! - [`Engine::observe`] takes one event and decides at once: the ban is in force before the attacker's next packet.
+//! - [`Engine::expire`] ends what is over. Call it when [`Engine::deadline`] has come; calling it more often, or late,
+//!   changes no decision.
+//! - [`Engine::command`] and [`Engine::reconfigure`] carry out what the admin wants.
 
+mod absolute;
+mod attempt;
+mod bans;
 mod command;
+mod decide;
+mod fold;
+mod hash;
+mod memory;
+mod orders;
 mod policy;
+mod record;
+mod report;
+mod rules;
+mod snapshot;
+mod suspect;
+mod table;
 mod verdict;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ringfence_event::{Cause, Moment, SecurityEvent, SourceId, Span};
 
 pub use command::{Command, Dossier, JailCount, JailTotals, Reply, Totals};
 pub use policy::{Count, Escalation, Jail, JailId, Limits, Policy};
+pub use snapshot::Snapshot;
 pub use verdict::{Alert, Ban, Evidence, EvidenceEvent, IgnoreReason, LiftReason, Target, Verdict};
+
+use absolute::Absolute;
+use bans::Bans;
+use hash::Key;
+use memory::Memory;
+use record::Trace;
+use rules::Rules;
+use suspect::{AddrKey, Suspect};
+use table::Table;
+
+/// Addresses forgotten in one call of [`Engine::expire`], so that it never holds up events for long.
+const FORGET_BATCH: usize = 4096;
+/// `TableFull` is told at most this often.
+const FULL_ALERT: Span = Span::from_secs(60);
+/// Bytes that table and attempts together may take for each address the table may hold; addresses with several attempts
+/// are let go beyond it, but never while they hold less than the floor.
+const BYTES_EACH: usize = 112;
+const OUTSIDE_FLOOR: usize = 8 << 20;
+
+/// Turns security events into verdicts.
+#[derive(Debug)]
+pub struct Engine {
+    policy: Policy,
+    rules: Rules,
+    absolute: Absolute,
+    resolved: Vec<IpNet>,
+    twins: Vec<[SourceId; 2]>,
+    key: Key,
+    table: Table,
+    bans: Bans,
+    memory: Memory,
+    now: Moment,
+    counters: Counters,
+}
+
+/// What is counted since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Counters {
+    events: u64,
+    attempts: u64,
+    forgotten: u64,
+    /// Forgotten since the last alert.
+    untold: u64,
+    next_alert: Moment,
+    /// By jail, in the policy's order.
+    jails: Vec<JailCounters>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct JailCounters {
+    counted: u64,
+    bans: u64,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    ///
+    /// `seed` keys the hashes of addresses, accounts and dialogues, so that nobody can choose ones that collide: pass a
+    /// random number. No verdict depends on it.
+    pub fn new(policy: Policy, seed: u64) -> Self {
+        let key = Key::new(seed);
+        Self {
+            rules: Rules::new(&policy),
+            absolute: Absolute::new(policy.ignore.iter(), &policy.own),
+            resolved: Vec::new(),
+            twins: Vec::new(),
+            key,
+            table: Table::new(key),
+            bans: Bans::default(),
+            memory: Memory::default(),
+            now: Moment::EPOCH,
+            counters: Counters {
+                jails: vec![JailCounters::default(); policy.jails.len()],
+                ..Counters::default()
+            },
+            policy,
+        }
+    }
+
+    /// Tells which sources watch the same PBX, two by two (its manager interface and its log file): an attempt that both
+    /// tell of counts once. Sources not named here are independent, so that one Call-ID used at two PBXes is two attempts.
+    pub fn watch_together(&mut self, twins: Vec<[SourceId; 2]>) {
+        self.twins = twins;
+    }
+
+    /// Takes one event and decides at once.
+    ///
+    /// `at` is now; a moment earlier than that of the previous call counts as that moment.
+    pub fn observe(&mut self, at: Moment, event: &SecurityEvent, out: &mut Vec<Verdict>) {
+        let now = self.advance(at, out);
+        self.counters.events += 1;
+        let succeeded = event.cause == Cause::Succeeded;
+        if !succeeded && self.rules.wanted(event.service, event.cause) == 0 {
+            return;
+        }
+        let addr = AddrKey::from(event.peer.addr());
+        let Some(slot) = self.tracked(addr, now, !succeeded, out) else {
+            self.counters.attempts += 1;
+            return;
+        };
+        let trace = self.trace(event);
+        let rules = &self.rules;
+        let Some(effect) = self
+            .table
+            .change(slot, |s| attempt::absorb(s, event, &trace, rules, now))
+        else {
+            return;
+        };
+        self.counters.attempts += u64::from(effect.fresh);
+        if effect.newly != 0 {
+            self.judge(slot, effect.newly, (event, &trace), now, out);
+        }
+        if self.table.outside() > self.outside_limit() {
+            self.shed(true, now, out);
+        }
+    }
+
+    /// Ends bans whose time is over and forgets addresses that were not seen for a while.
+    ///
+    /// Does a bounded amount of work: when [`Engine::deadline`] is still past afterwards, call it again after the events
+    /// that wait.
+    pub fn expire(&mut self, at: Moment, out: &mut Vec<Verdict>) {
+        let now = self.advance(at, out);
+        for _ in 0..FORGET_BATCH {
+            let Some(slot) = self.table.stale(now, self.rules.horizon) else {
+                break;
+            };
+            self.table.remove(slot);
+        }
+        self.memory.forget_old(now, self.policy.limits.memory);
+    }
+
+    /// When [`Engine::expire`] should be called next; `None` while there is nothing to end or forget.
+    pub fn deadline(&self) -> Option<Moment> {
+        let ends = [
+            self.bans.next_end(),
+            self.table.next_stale(self.rules.horizon),
+            self.memory.next_end(self.policy.limits.memory),
+        ];
+        ends.into_iter().flatten().min()
+    }
+
+    /// Moves the clock, never backwards, and lifts the bans whose time is over.
+    fn advance(&mut self, at: Moment, out: &mut Vec<Verdict>) -> Moment {
+        self.now = self.now.max(at);
+        while let Some(held) = self.bans.pop_ended(self.now) {
+            out.push(Verdict::Lift {
+                target: held.ban.target,
+                reason: LiftReason::Expired,
+            });
+        }
+        self.now
+    }
+
+    /// Where the event's address is tracked; begins to track it if `begin`.
+    fn tracked(&mut self, addr: AddrKey, now: Moment, begin: bool, out: &mut Vec<Verdict>) -> Option<u32> {
+        if let Some(slot) = self.table.find(addr) {
+            if !self
+                .table
+                .at(slot)
+                .is_some_and(|s| table::is_stale(s, now, self.rules.horizon))
+            {
+                self.table.touch(slot, now);
+                return Some(slot);
+            }
+            self.table.remove(slot);
+        }
+        if !begin {
+            return None;
+        }
+        while self.table.len() >= self.policy.limits.max_tracked.max(1) {
+            self.shed(false, now, out);
+        }
+        Some(self.table.insert(Suspect::new(addr, now)))
+    }
+
+    /// Lets one address go: a stale one if there is one, else the least suspicious.
+    fn shed(&mut self, only_large: bool, now: Moment, out: &mut Vec<Verdict>) {
+        if let Some(slot) = self.table.stale(now, self.rules.horizon) {
+            self.table.remove(slot);
+            return;
+        }
+        let rules = &self.rules;
+        let Some(slot) = self
+            .table
+            .least(only_large, |s| rules.suspicion(s.records(), now))
+        else {
+            return;
+        };
+        self.table.remove(slot);
+        self.counters.forgotten += 1;
+        self.counters.untold += 1;
+        if now >= self.counters.next_alert {
+            out.push(Verdict::Alert(Alert::TableFull {
+                forgotten: std::mem::take(&mut self.counters.untold),
+            }));
+            self.counters.next_alert = now + FULL_ALERT;
+        }
+    }
+
+    fn outside_limit(&self) -> usize {
+        let all = self.policy.limits.max_tracked.saturating_mul(BYTES_EACH);
+        all.saturating_sub(self.table.bytes()).max(OUTSIDE_FLOOR)
+    }
+
+    /// What binds an event to its attempt, hashed.
+    fn trace(&self, event: &SecurityEvent) -> Trace {
+        let twin = self.twins.iter().find(|twins| twins.contains(&event.source));
+        let pbx = twin.map_or(event.source, |twins| twins[0]);
+        let account = if event.account.is_empty() {
+            0
+        } else {
+            let tenant = if event.tenant.is_empty() {
+                1
+            } else {
+                self.key.hash(2, event.tenant.as_bytes())
+            };
+            short(self.key.hash(tenant, event.account.as_bytes()))
+        };
+        let loose = event.dialogue.is_empty();
+        let head = u64::from(pbx.0) << 16 | (event.service as u64) << 8;
+        let dialogue = if loose {
+            let port = u64::from(event.peer.port());
+            self.key.hash(port << 48 | head | 4, &account.to_le_bytes())
+        } else {
+            self.key.hash(head | 3, event.dialogue.as_bytes())
+        };
+        Trace {
+            dialogue: short(dialogue),
+            account,
+            lane: u8::from(pbx != event.source),
+            twinned: twin.is_some(),
+            loose,
+            ends: match event.cause {
+                Cause::Succeeded | Cause::WrongPassword => true,
+                // PJSIP's failed answer to the challenge of an account that does not exist.
+                Cause::UnknownAccount => event.account.is_empty(),
+                _ => false,
+            },
+            cause: event.cause,
+        }
+    }
+
+    /// The ban of exactly this address, if one is in force.
+    pub fn ban_of(&self, addr: IpAddr) -> Option<&Ban> {
+        self.bans
+            .get(&Target::Address(addr.to_canonical()))
+            .map(|held| &held.ban)
+    }
+
+    /// Every ban in force, ordered by target.
+    pub fn bans(&self) -> impl Iterator<Item = &Ban> {
+        self.bans.iter().map(|held| &held.ban)
+    }
+}
+
+/// The high half of a hash, never 0 (which means "none").
+fn short(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default().max(1)
+}

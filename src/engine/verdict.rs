@@ -137,6 +137,17 @@ pub enum LiftReason {
     Ignored,
 }
 
+impl LiftReason {
+    /// The word for it in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Unbanned => "unbanned",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 /// Why a target that reached a threshold was not banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

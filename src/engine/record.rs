@@ -1,0 +1,194 @@
+//! One attempt as the engine remembers it: 40 bytes, whatever was sent.
+
+use ringfence_event::{Cause, Moment, Proof, SecurityEvent, Service, Span, Transport};
+use serde::{Deserialize, Serialize};
+
+/// Events of one dialogue belong to one attempt within this time.
+const DIALOGUE_WINDOW: Span = Span::from_secs(32);
+/// Without a dialogue, events of one address, port and account belong to one attempt within this time.
+const LOOSE_WINDOW: Span = Span::from_secs(1);
+
+/// One attempt: what binds its events together, what it turned out to be, and which jails count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Its moment: that of its first event, or of the latest event that made a jail count it.
+    pub(super) at: Moment,
+    /// Hash of what binds its events together.
+    pub(super) dialogue: u32,
+    /// Hash of the account; 0 while no event named one.
+    pub(super) account: u32,
+    /// Jails that have counted it, one bit each: none counts it twice.
+    pub(super) counted: u32,
+    /// Jails that count it still: not forgiven, not answered, not used up by a ban.
+    pub(super) live: u32,
+    /// Source port of the latest event.
+    pub(super) port: u16,
+    /// Source of the latest event.
+    pub(super) source: u16,
+    lanes: u8,
+    flags: u8,
+    /// The worst of its events.
+    pub(super) cause: Cause,
+    /// The strongest of its events' proofs.
+    pub(super) proof: Proof,
+    /// The part of the PBX.
+    pub(super) service: Service,
+    /// The transport of the latest event.
+    pub(super) transport: Transport,
+}
+
+/// What one source has shown of an attempt. Two sources that watch the same PBX are two lanes; a repeated event in one
+/// lane is a new event, the other lane's is the same one seen twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Anything.
+    Seen = 0,
+    /// A failure.
+    Failure = 2,
+    /// What ends an attempt.
+    End = 4,
+    /// A challenge.
+    Challenge = 6,
+}
+
+const LOOSE: u8 = 1;
+const ANSWERED: u8 = 2;
+const SUCCESS: u8 = 4;
+const TWINNED: u8 = 8;
+
+/// What an event says about the attempt it belongs to, hashed once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace {
+    /// Hash of what binds the events of one attempt together.
+    pub(super) dialogue: u32,
+    /// Hash of the account, 0 for none.
+    pub(super) account: u32,
+    /// The source's lane, 0 or 1.
+    pub(super) lane: u8,
+    /// Whether there is another lane at all.
+    pub(super) twinned: bool,
+    /// Whether there is no dialogue to rely on.
+    pub(super) loose: bool,
+    /// Whether the event ends its attempt.
+    pub(super) ends: bool,
+    /// What happened.
+    pub(super) cause: Cause,
+}
+
+impl Trace {
+    /// Whether it says that the peer failed (neither a challenge nor a success).
+    pub(super) fn fails(&self) -> bool {
+        !matches!(self.cause, Cause::Challenged | Cause::Succeeded)
+    }
+}
+
+impl Record {
+    /// A new attempt that begins with `event`.
+    pub(super) fn new(now: Moment, event: &SecurityEvent, trace: &Trace) -> Self {
+        Self {
+            at: now,
+            dialogue: trace.dialogue,
+            account: 0,
+            counted: 0,
+            live: 0,
+            port: 0,
+            source: 0,
+            lanes: 0,
+            flags: (if trace.loose { LOOSE } else { 0 }) | (if trace.twinned { TWINNED } else { 0 }),
+            cause: event.cause,
+            proof: event.proof,
+            service: event.service,
+            transport: Transport::Unknown,
+        }
+    }
+
+    /// Adds an event of this attempt: the worst cause, the strongest proof, the first account of a failure.
+    pub(super) fn add(&mut self, event: &SecurityEvent, trace: &Trace) {
+        if trace.account != 0 && (self.account == 0 || (trace.fails() && !self.failed())) {
+            self.account = trace.account;
+        }
+        self.cause = self.cause.max(event.cause);
+        self.proof = self.proof.max(event.proof);
+        self.port = event.peer.port();
+        self.transport = event.peer.transport();
+        self.source = event.source.0;
+        self.show(Shown::Seen, trace.lane);
+        match event.cause {
+            Cause::Challenged => self.show(Shown::Challenge, trace.lane),
+            Cause::Succeeded => self.flags |= SUCCESS,
+            _ => self.show(Shown::Failure, trace.lane),
+        }
+        if trace.ends {
+            self.show(Shown::End, trace.lane);
+        }
+    }
+
+    /// Whether `lane` has shown that much of it.
+    pub(super) fn shown(&self, what: Shown, lane: u8) -> bool {
+        self.lanes & (1 << (what as u8 + lane)) != 0
+    }
+
+    fn show(&mut self, what: Shown, lane: u8) {
+        self.lanes |= 1 << (what as u8 + lane);
+    }
+
+    /// Whether any source has shown that much of it.
+    pub(super) fn any(&self, what: Shown) -> bool {
+        self.lanes & (3 << (what as u8)) != 0
+    }
+
+    /// Whether one of its events was a failure.
+    pub(super) fn failed(&self) -> bool {
+        self.any(Shown::Failure)
+    }
+
+    /// Whether it has succeeded.
+    pub(super) fn succeeded(&self) -> bool {
+        self.flags & SUCCESS != 0
+    }
+
+    /// Whether it has a challenge that nobody answered.
+    pub(super) fn is_open_challenge(&self) -> bool {
+        self.any(Shown::Challenge) && self.flags & ANSWERED == 0
+    }
+
+    /// Its challenge was answered: jails that count unanswered ones no longer count it, nor ever will.
+    pub(super) fn answer(&mut self, unanswered: u32) {
+        self.flags |= ANSWERED;
+        self.counted |= unanswered;
+        self.live &= !unanswered;
+    }
+
+    /// Whether an event of this moment can still belong to it.
+    pub(super) fn folds_at(&self, now: Moment) -> bool {
+        let window = if self.flags & LOOSE == 0 {
+            DIALOGUE_WINDOW
+        } else {
+            LOOSE_WINDOW
+        };
+        now.since(self.at) < window
+    }
+
+    /// Whether a further event could still belong to it: one that has ended waits for its other source only.
+    pub(super) fn awaits(&self, now: Moment) -> bool {
+        self.folds_at(now) && (self.flags & TWINNED != 0 || !self.any(Shown::End))
+    }
+
+    /// Whether an event with this account (0 for none) can belong to it: a second name is a second attempt.
+    pub(super) fn suits(&self, account: u32) -> bool {
+        account == 0 || self.account == 0 || self.account == account
+    }
+}
+
+/// The longest time an attempt is kept for folding alone.
+pub(super) const FOLD: Span = DIALOGUE_WINDOW;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_forty_bytes() {
+        assert_eq!(size_of::<Record>(), 40);
+    }
+}

@@ -1,0 +1,103 @@
+//! What `status` and `why` show of the engine.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ringfence_event::Moment;
+
+use super::rules::{self, bits};
+use super::suspect::{AddrKey, Suspect};
+use super::{Dossier, Engine, IgnoreReason, JailCount, JailTotals, Target, Totals};
+
+impl Engine {
+    /// What is known of one address.
+    pub fn dossier(&self, at: Moment, addr: IpAddr) -> Dossier {
+        let now = self.now.max(at);
+        let addr = addr.to_canonical();
+        let suspect = self
+            .table
+            .find(AddrKey::from(addr))
+            .and_then(|slot| self.table.at(slot));
+        let own = self
+            .bans
+            .of_address(addr)
+            .into_iter()
+            .filter_map(|target| self.bans.get(&target));
+        let counts = self
+            .rules
+            .jails()
+            .iter()
+            .zip(0_u32..)
+            .filter(|(jail, _)| jail.enabled)
+            .map(|(jail, index)| JailCount {
+                jail: jail.name.clone(),
+                count: suspect.map_or(0, |s| self.rules.tally(index, s.records(), now).count),
+                maxretry: rules::maxretry(jail),
+                findtime: jail.findtime,
+            });
+        Dossier {
+            bans: own
+                .chain(self.bans.prefixes_around(addr))
+                .map(|held| held.ban.clone())
+                .collect(),
+            times_banned: self.memory.times(addr, now, self.policy.limits.memory),
+            ignored: self.ignored(addr),
+            counts: counts.collect(),
+            events: suspect.map(Suspect::evidence).unwrap_or_default(),
+            seen: suspect.map(|s| (s.first, s.last)),
+        }
+    }
+
+    /// Totals since the start and now. Looks at every tracked address: some milliseconds for a million.
+    pub fn totals(&self) -> Totals {
+        let mut jails: Vec<JailTotals> = self
+            .policy
+            .jails
+            .iter()
+            .map(|jail| JailTotals {
+                jail: jail.name.clone(),
+                enabled: jail.enabled,
+                ..JailTotals::default()
+            })
+            .collect();
+        for (jail, counters) in jails.iter_mut().zip(&self.counters.jails) {
+            jail.counted = counters.counted;
+            jail.bans = counters.bans;
+        }
+        for (_, suspect) in self.table.iter() {
+            let live = suspect.records().iter().fold(0, |all, record| all | record.live);
+            for jail in
+                bits(live).filter(|jail| self.rules.tally(*jail, suspect.records(), self.now).count > 0)
+            {
+                if let Some(jail) = jails.get_mut(jail as usize) {
+                    jail.suspects += 1;
+                }
+            }
+        }
+        for ban in self.bans() {
+            if let Some(jail) = jails.iter_mut().find(|jail| jail.jail == ban.jail) {
+                jail.banned += 1;
+            }
+        }
+        Totals {
+            events: self.counters.events,
+            attempts: self.counters.attempts,
+            tracked: self.table.len(),
+            forgotten: self.counters.forgotten,
+            banned: self.bans.len(),
+            jails,
+        }
+    }
+
+    fn ignored(&self, addr: IpAddr) -> Option<String> {
+        let listed = |nets: &[IpNet]| nets.iter().find(|net| net.contains(&addr)).copied();
+        Some(match self.absolute.reason(&Target::Address(addr))? {
+            IgnoreReason::Own => "it is an address of this machine or of a PBX".to_owned(),
+            IgnoreReason::Configured => match (listed(&self.policy.ignore), listed(&self.resolved)) {
+                (Some(net), _) => format!("ignoreip has {net}"),
+                (None, Some(net)) => format!("a host name in ignoreip resolves to {net}"),
+                (None, None) => "it is in ignoreip".to_owned(),
+            },
+        })
+    }
+}
