@@ -3,15 +3,50 @@
 //! Element timeouts live in the kernel: a ban ends on time even if the daemon is dead, and holds if it is killed. What the
 //! kernel holds is compared with what is wanted, never assumed.
 
+mod dry_run;
+mod nft;
+mod reconcile;
 mod settings;
 
 use std::fmt;
+use std::net::{SocketAddr, SocketAddrV6};
 
-use ringfence_event::Span;
+use ipnet::IpNet;
+use ringfence_event::{Moment, Span};
 
+use crate::clock::uptime;
 use crate::engine::Target;
 
+pub use dry_run::DryRun;
+pub use nft::{NftFence, OnChange, Watch};
+pub use reconcile::plan;
 pub use settings::{Backend, Block, FenceSettings};
+
+/// From this long on a ban never ends, whatever the backend could count: a hundred years.
+pub const LONGEST: Span = Span::from_secs(100 * 365 * 86_400);
+
+/// Tells the time that passes, from whatever moment on; a backend reads it only to know when its own elements end.
+pub type Clock = fn() -> Moment;
+
+/// The backend that the settings name. Nothing is changed before [`Fence::install`].
+pub fn open(settings: &FenceSettings) -> Result<Box<dyn Fence>, FenceError> {
+    Ok(match settings.backend {
+        Backend::Nftables => Box::new(NftFence::open(settings, uptime)?),
+        Backend::DryRun => Box::new(DryRun::new(uptime)),
+    })
+}
+
+/// A target as a backend lists it: IPv4 in its own form, without a scope, a prefix without host bits.
+fn canonical(target: Target) -> Target {
+    match target {
+        Target::Address(address) => Target::Address(address.to_canonical()),
+        Target::Socket(SocketAddr::V6(v6)) if v6.ip().to_ipv4_mapped().is_none() => {
+            Target::Socket(SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, 0)))
+        }
+        Target::Socket(socket) => Target::Socket(SocketAddr::new(socket.ip().to_canonical(), socket.port())),
+        Target::Prefix(net) => Target::Prefix(IpNet::trunc(&net)),
+    }
+}
 
 /// One change to what the kernel holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +100,24 @@ pub trait Fence: Send {
 
     /// Removes everything the backend ever made.
     fn purge(&mut self) -> Result<(), FenceError>;
+
+    /// Tells `on_change` when somebody else changes what the backend made, until the returned watch is dropped; `None`
+    /// where a backend can't know.
+    fn watch(&self, on_change: OnChange) -> Result<Option<Watch>, FenceError> {
+        drop(on_change);
+        Ok(None)
+    }
+}
+
+/// What somebody else did to what the backend made; the more severe is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Something was added or changed.
+    Altered,
+    /// Something was removed: an element, a rule, everything.
+    Removed,
+    /// More was changed at once than could be followed.
+    Lost,
 }
 
 /// How [`Fence::install`] knows that a banned packet would be dropped, in words for the admin.
