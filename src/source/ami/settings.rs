@@ -38,7 +38,7 @@ pub enum AuthMethod {
 }
 
 /// How the server's certificate is checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
     /// PEM file with the authorities to trust; `None` when the certificate is pinned.
     pub ca_file: Option<PathBuf>,

@@ -1,0 +1,343 @@
+//! The whole way, measured on the real program and the real kernel: `cargo bench --bench way` (as root).
+//!
+//! A fake Asterisk writes events to the AMI socket; a netlink listener sees the elements appear in the kernel's sets. All of
+//! it happens in a network namespace of its own. The table it prints is the one in docs/performance.md.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a bench that can't measure has to stop"
+)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+use netlink_sys::{Socket, SocketAddr as NetlinkAddr};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::{TimeVal, TimeValLike};
+use nix::unistd::Pid;
+use ringfence_testkit::{FakeAmi, events};
+
+/// Single bans measured, each with an idle daemon before it.
+const SINGLE: u32 = 1000;
+/// Bans in one burst.
+const BURST: u32 = 2000;
+/// Bans restored at start.
+const RESTORED: u32 = 100_000;
+/// Addresses tracked for the memory figure.
+const TRACKED: u32 = 1_000_000;
+/// NFNLGRP_NFTABLES: everything that changes in nf_tables.
+const GROUP: u32 = 7;
+/// NFT_MSG_NEWSETELEM of nfnetlink's subsystem 10.
+const NEW_ELEMENT: [u8; 2] = [0x0c, 0x0a];
+
+fn main() {
+    unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace: run this as root");
+    assert!(
+        Command::new("ip")
+            .args(["link", "set", "lo", "up"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let home = tempfile::tempdir().unwrap();
+    println!("| what | figure |\n|---|---|");
+    let mut ami = FakeAmi::start(None, "ringfence", "bench");
+    bans(&mut ami, home.path());
+    restore(&ami, home.path());
+    memory(&ami, home.path());
+}
+
+/// Start with an empty store, idle memory, single bans, a burst.
+fn bans(ami: &mut FakeAmi, home: &Path) {
+    let mut starts = Vec::new();
+    for _ in 0..20 {
+        let _ = std::fs::remove_file(home.join("ringfence.db"));
+        let (_daemon, took) = Daemon::start(home, ami.address(), 1);
+        starts.push(took);
+        assert!(
+            Command::new("nft")
+                .args(["delete", "table", "inet", "ringfence"])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let (median, _) = percentiles(&mut starts);
+    row(
+        "start → enforcing, empty store (median of 20)",
+        &format!("{:.1} ms", median.as_secs_f64() * 1e3),
+    );
+
+    let _ = std::fs::remove_file(home.join("ringfence.db"));
+    let (daemon, _) = Daemon::start(home, ami.address(), 1);
+    ami.wait_for_session();
+    std::thread::sleep(Duration::from_millis(1500));
+    row("resident memory, idle", &format!("{:.1} MB", daemon.resident()));
+    let listener = Listener::open();
+    let mut times: Vec<Duration> = (0..SINGLE)
+        .map(|n| {
+            std::thread::sleep(Duration::from_millis(3));
+            let peer = address(n);
+            let text = events::wrong_password(
+                &events::now(),
+                "alice",
+                &format!("single-{n}"),
+                SocketAddr::new(peer, 5060),
+            );
+            let start = Instant::now();
+            assert_eq!(ami.inject(text.as_bytes()), 1);
+            listener.wait_for(peer);
+            start.elapsed()
+        })
+        .collect();
+    let (median, worst) = percentiles(&mut times);
+    row(
+        &format!(
+            "event written to the AMI socket → element in the kernel, daemon idle before ({SINGLE} times)"
+        ),
+        &format!("p50 {} µs, p99 {} µs", median.as_micros(), worst.as_micros()),
+    );
+    let mut bursts: Vec<Duration> = (0..5)
+        .map(|round| {
+            let mut text = String::new();
+            let first = SINGLE + round * BURST;
+            let at = events::now();
+            for n in first..first + BURST {
+                text += &events::wrong_password(
+                    &at,
+                    "alice",
+                    &format!("burst-{n}"),
+                    SocketAddr::new(address(n), 5060),
+                );
+            }
+            let start = Instant::now();
+            assert_eq!(ami.inject(text.as_bytes()), 1);
+            listener.wait_for(address(first + BURST - 1));
+            start.elapsed()
+        })
+        .collect();
+    let (median, _) = percentiles(&mut bursts);
+    row(
+        &format!("{BURST} bans in one burst, socket → all in the kernel (median of 5)"),
+        &format!(
+            "{:.1} ms, {:.0} bans/s",
+            median.as_secs_f64() * 1e3,
+            f64::from(BURST) / median.as_secs_f64()
+        ),
+    );
+}
+
+/// A start with 100,000 bans in the store and none in the kernel.
+fn restore(ami: &FakeAmi, home: &Path) {
+    let _ = std::fs::remove_file(home.join("ringfence.db"));
+    {
+        let (_daemon, _) = Daemon::start(home, ami.address(), 1);
+        ami.wait_for_session();
+        let mut text = String::new();
+        let at = events::now();
+        for n in 0..RESTORED {
+            text += &events::wrong_password(
+                &at,
+                "alice",
+                &format!("fill-{n}"),
+                SocketAddr::new(address(n), 5060),
+            );
+        }
+        let listener = Listener::open();
+        for piece in text.as_bytes().chunks(1 << 20) {
+            ami.inject(piece);
+            std::thread::sleep(Duration::from_millis(20)); // the inbox is bounded; this is set-up, not what is measured
+        }
+        listener.wait_for(address(RESTORED - 1));
+    }
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        assert!(
+            Command::new("nft")
+                .args(["delete", "table", "inet", "ringfence"])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let (daemon, took) = Daemon::start(home, ami.address(), 1);
+        assert_eq!(elements(), RESTORED as usize, "every ban is back");
+        drop(daemon);
+        times.push(took);
+    }
+    let (median, _) = percentiles(&mut times);
+    row(
+        &format!("start → {RESTORED} bans restored and enforced (median of 5)"),
+        &format!("{:.0} ms", median.as_secs_f64() * 1e3),
+    );
+}
+
+/// Memory with a million addresses that failed once each.
+fn memory(ami: &FakeAmi, home: &Path) {
+    let _ = std::fs::remove_file(home.join("ringfence.db"));
+    let _ = Command::new("nft")
+        .args(["delete", "table", "inet", "ringfence"])
+        .status();
+    let (daemon, _) = Daemon::start(home, ami.address(), 5);
+    ami.wait_for_session();
+    let at = events::now();
+    let start = Instant::now();
+    for first in (0..TRACKED).step_by(10_000) {
+        let mut text = String::new();
+        for n in first..first + 10_000 {
+            text += &events::wrong_password(
+                &at,
+                "alice",
+                &format!("spoof-{n}"),
+                SocketAddr::new(address(n), 5060),
+            );
+        }
+        ami.inject(text.as_bytes());
+    }
+    let tracked = loop {
+        let status = daemon.status();
+        let tracked = status["engine"]["tracked"].as_u64().unwrap();
+        if tracked >= u64::from(TRACKED) * 99 / 100 || start.elapsed() > Duration::from_mins(1) {
+            assert_eq!(status["dropped"], 0, "nothing was dropped on the way");
+            break tracked;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    row(
+        &format!("resident memory with {tracked} tracked addresses"),
+        &format!("{:.0} MB", daemon.resident()),
+    );
+}
+
+fn row(what: &str, figure: &str) {
+    println!("| {what} | {figure} |");
+}
+
+/// The n-th attacker, in 10.0.0.0/8: the addresses are only written, never sent to.
+fn address(n: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0a00_0001 + n).into()
+}
+
+fn percentiles(times: &mut [Duration]) -> (Duration, Duration) {
+    times.sort_unstable();
+    (times[times.len() / 2], times[times.len() * 99 / 100])
+}
+
+/// Elements of the address set, as the kernel lists them.
+fn elements() -> usize {
+    let output = Command::new("nft")
+        .args(["-j", "list", "set", "inet", "ringfence", "banned4"])
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    json["nftables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|item| item["set"]["elem"].as_array())
+        .map_or(0, Vec::len)
+}
+
+/// The real program.
+struct Daemon {
+    child: Child,
+    config: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it; returns the time until it reports that it enforces.
+    fn start(home: &Path, ami: SocketAddr, maxretry: u32) -> (Self, Duration) {
+        let config = home.join("ringfence.toml");
+        let text = format!(
+            "[[asterisk]]\nname = \"bench\"\naddress = \"{ami}\"\nusername = \"ringfence\"\nsecret = \"bench\"\n\
+             [jail.auth]\nmaxretry = {maxretry}\n[jail.flood]\nenabled = false\n\
+             [store]\npath = \"{0}/ringfence.db\"\n[control]\nsocket = \"{0}/ringfence.sock\"\n\
+             [log]\ntarget = \"file\"\nfile = \"{0}/ringfence.log\"\nlevel = \"error\"\n",
+            home.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let notify = home.join("notify.sock");
+        let _ = std::fs::remove_file(&notify);
+        let ready = UnixDatagram::bind(&notify).unwrap();
+        ready.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let start = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_ringfence"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .env("NOTIFY_SOCKET", &notify)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut word = [0; 64];
+        let got = ready
+            .recv(&mut word)
+            .expect("the daemon reports that it is ready");
+        let took = start.elapsed();
+        assert!(word[..got].starts_with(b"READY=1"));
+        (Self { child, config }, took)
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_ringfence"))
+            .args(["status", "--json", "--config"])
+            .arg(&self.config)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Resident memory in MB.
+    fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// Sees what happens in nf_tables.
+struct Listener(Socket);
+
+impl Listener {
+    fn open() -> Self {
+        let mut socket = Socket::new(NETLINK_NETFILTER).unwrap();
+        socket.bind(&NetlinkAddr::new(0, 0)).unwrap();
+        socket.add_membership(GROUP).unwrap();
+        nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &(256 << 20)).unwrap();
+        nix::sys::socket::setsockopt(
+            &fd,
+            nix::sys::socket::sockopt::ReceiveTimeout,
+            &TimeVal::seconds(20),
+        )
+        .unwrap();
+        Self(socket)
+    }
+
+    /// Waits until an element with this key was added.
+    fn wait_for(&self, peer: IpAddr) {
+        let IpAddr::V4(peer) = peer else {
+            panic!("only IPv4 is measured")
+        };
+        loop {
+            let (bytes, _) = self.0.recv_from_full().expect("a notification within 20 s");
+            if bytes.get(4..6) == Some(&NEW_ELEMENT) && memchr::memmem::find(&bytes, &peer.octets()).is_some()
+            {
+                return;
+            }
+        }
+    }
+}

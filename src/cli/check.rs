@@ -1,0 +1,175 @@
+//! `ringfence check`: whether the configuration is right, and with `--live` whether everything it names really works.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{CliError, Exit, Global, print_json, written};
+use crate::admin::{AdminAnswer, AdminRequest, Client};
+use crate::config::{self, Config};
+use crate::fence;
+use crate::source::ami;
+
+/// Arguments of `ringfence check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Also log into each PBX, see whether its events arrive, and prove that the kernel would drop a packet
+    #[arg(long)]
+    live: bool,
+}
+
+/// What one check found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+impl CheckArgs {
+    /// Checks and prints; the exit code is 78 for a wrong configuration, 77 when nothing could be enforced, 69 when a PBX can't
+    /// be watched.
+    pub fn run(&self, global: &Global, out: &mut dyn Write) -> Result<Exit, CliError> {
+        let (config, warnings) = match config::load(&global.config, config::environment()) {
+            Ok(loaded) => loaded,
+            Err(diagnosis) if global.json => {
+                print_json(
+                    out,
+                    &serde_json::json!({ "ok": false, "errors": diagnosis.findings() }),
+                )?;
+                return Ok(Exit::Config);
+            }
+            Err(diagnosis) => {
+                let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+                return Err(CliError::new(
+                    Exit::Config,
+                    format!("the configuration is wrong\n{}", diagnosis.render(color)),
+                ));
+            }
+        };
+        let mut findings = Vec::new();
+        let mut exit = Exit::Ok;
+        if self.live {
+            let fence = check_fence(global, &config);
+            if !fence.ok {
+                exit = Exit::NoPerm;
+            }
+            findings.push(fence);
+            for source in check_sources(&config)? {
+                if !source.ok && exit == Exit::Ok {
+                    exit = Exit::Unavailable;
+                }
+                findings.push(source);
+            }
+        }
+        if global.json {
+            let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+            let ok = exit == Exit::Ok;
+            print_json(
+                out,
+                &serde_json::json!({ "ok": ok, "warnings": warnings, "live": findings }),
+            )?;
+            return Ok(exit);
+        }
+        for warning in &warnings {
+            written(writeln!(out, "{warning}"))?;
+        }
+        let sources = config.asterisk.len();
+        written(writeln!(
+            out,
+            "ok    {}: {sources} Asterisk, {} jails",
+            global.config.display(),
+            config.policy.jails.len()
+        ))?;
+        for finding in &findings {
+            let word = if finding.ok { "ok  " } else { "FAIL" };
+            written(writeln!(out, "{word}  {}: {}", finding.what, finding.detail))?;
+        }
+        Ok(exit)
+    }
+}
+
+/// Asks the running daemon about its fence; without one installs and proves it, and removes it again if it wasn't there.
+fn check_fence(global: &Global, config: &Config) -> Finding {
+    let what = "fence".to_string();
+    let socket = global.socket.as_ref().unwrap_or(&config.control.socket);
+    if let Ok(mut client) = Client::connect(socket)
+        && let Ok(AdminAnswer::Status(status)) = client.ask(&AdminRequest::Status)
+    {
+        let fence = status.fence;
+        return Finding {
+            what,
+            ok: fence.problem.is_none(),
+            detail: fence.problem.unwrap_or(fence.proven),
+        };
+    }
+    let mut fence = match fence::open(&config.fence) {
+        Ok(fence) => fence,
+        Err(error) => {
+            return Finding {
+                what,
+                ok: false,
+                detail: error.to_string(),
+            };
+        }
+    };
+    let was_there = fence.list().is_ok_and(|held| !held.is_empty()) || fence.intact().unwrap_or(false);
+    let proven = fence.install();
+    let mut detail = match &proven {
+        Ok(proven) => proven.to_string(),
+        Err(error) => error.to_string(),
+    };
+    for gap in proven.iter().flat_map(|proven| &proven.gaps) {
+        detail.push_str("; not proven: ");
+        detail.push_str(gap);
+    }
+    if !was_there
+        && proven.is_ok()
+        && let Err(error) = fence.purge()
+    {
+        return Finding {
+            what,
+            ok: false,
+            detail: format!("{detail}; but it can't be removed again: {error}"),
+        };
+    }
+    Finding {
+        what,
+        ok: proven.is_ok(),
+        detail,
+    }
+}
+
+/// Logs into every PBX at once.
+fn check_sources(config: &Config) -> Result<Vec<Finding>, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::OsErr, format!("the runtime: {error}")))?;
+    runtime.block_on(async {
+        let checks: Vec<_> = config
+            .asterisk
+            .iter()
+            .map(|settings| {
+                let settings = settings.clone();
+                (
+                    settings.name.clone(),
+                    tokio::spawn(async move { ami::check(&settings).await }),
+                )
+            })
+            .collect();
+        let mut findings = Vec::new();
+        for (name, check) in checks {
+            let checked = check
+                .await
+                .map_err(|error| CliError::new(Exit::Software, error.to_string()))?;
+            let ok = checked.is_ok();
+            findings.push(Finding {
+                what: name,
+                ok,
+                detail: checked.unwrap_or_else(|problem| problem),
+            });
+        }
+        Ok(findings)
+    })
+}

@@ -1,0 +1,199 @@
+//! `ringfence status`: how the daemon is doing.
+
+use std::io::{self, Write};
+
+use ringfence_event::Span;
+
+use super::link::{Link, unexpected};
+use super::table::Table;
+use super::{CliError, Exit, Global, print_json, written};
+use crate::admin::{AdminAnswer, AdminRequest, StatusView};
+use crate::clock::iso;
+use crate::engine::JailTotals;
+
+/// Arguments of `ringfence status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Only this jail
+    jail: Option<String>,
+}
+
+impl StatusArgs {
+    /// Prints the status; the exit code is 1 when something needs attention.
+    pub fn run(&self, global: &Global, out: &mut dyn Write) -> Result<Exit, CliError> {
+        let AdminAnswer::Status(status) = Link::open(global)?.ask(&AdminRequest::Status)? else {
+            return Err(unexpected());
+        };
+        if let Some(name) = &self.jail {
+            let Some(jail) = status.engine.jails.iter().find(|jail| jail.jail == *name) else {
+                let names: Vec<_> = status
+                    .engine
+                    .jails
+                    .iter()
+                    .map(|jail| jail.jail.as_str())
+                    .collect();
+                return Err(CliError::new(
+                    Exit::Usage,
+                    format!("there is no jail `{name}`; there are {}", names.join(", ")),
+                ));
+            };
+            if global.json {
+                print_json(out, jail)?;
+            } else {
+                written(jails(std::slice::from_ref(jail), out))?;
+            }
+            return Ok(Exit::Ok);
+        }
+        if global.json {
+            print_json(out, &status)?;
+        } else {
+            written(print(&status, out))?;
+        }
+        Ok(if status.state == "degraded" {
+            Exit::No
+        } else {
+            Exit::Ok
+        })
+    }
+}
+
+fn print(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "ringfence {} (pid {}), up {}: {}",
+        status.version,
+        status.pid,
+        Span::from_secs(status.uptime_s),
+        status.state
+    )?;
+    writeln!(out)?;
+    let fence = &status.fence;
+    writeln!(
+        out,
+        "fence   {}: {}",
+        fence.backend,
+        fence.problem.as_deref().unwrap_or(&fence.proven)
+    )?;
+    for gap in &fence.gaps {
+        writeln!(out, "        not proven: {gap}")?;
+    }
+    if fence.healed > 0 {
+        writeln!(
+            out,
+            "        the kernel's state was put right {} times",
+            fence.healed
+        )?;
+    }
+    writeln!(
+        out,
+        "store   {}{}",
+        status.store.path,
+        problem(status.store.problem.as_deref())
+    )?;
+    let engine = &status.engine;
+    writeln!(
+        out,
+        "engine  {} events, {} attempts, {} addresses tracked, {} banned",
+        engine.events, engine.attempts, engine.tracked, engine.banned
+    )?;
+    if let Some((median, worst)) = status.latency_us {
+        writeln!(
+            out,
+            "        from the wire to the kernel: median {median} µs, 99th percentile {worst} µs"
+        )?;
+    }
+    if status.dropped > 0 {
+        writeln!(
+            out,
+            "        {} events were dropped because they came faster than they could be judged",
+            status.dropped
+        )?;
+    }
+    if engine.forgotten > 0 {
+        writeln!(
+            out,
+            "        {} addresses were let go because the table was full",
+            engine.forgotten
+        )?;
+    }
+    for name in &status.unresolved {
+        writeln!(
+            out,
+            "names   {name} can't be resolved; its last known addresses stay in force"
+        )?;
+    }
+    writeln!(out)?;
+    sources(status, out)?;
+    writeln!(out)?;
+    jails(&engine.jails, out)
+}
+
+fn sources(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
+    if status.sources.is_empty() {
+        return writeln!(out, "no sources are configured: nothing is watched");
+    }
+    let mut table = Table::new(&[
+        "source",
+        "address",
+        "state",
+        "since",
+        "events",
+        "last event",
+        "ping",
+        "version",
+    ]);
+    for source in &status.sources {
+        table.row([
+            source.name.clone(),
+            source.address.clone(),
+            source.state.name().into(),
+            iso(source.since),
+            source.events.to_string(),
+            source.last_event.map_or_else(|| "never".into(), iso),
+            source
+                .ping_us
+                .map_or_else(|| "-".into(), |micros| format!("{micros} µs")),
+            source.version.clone(),
+        ]);
+    }
+    table.print(out)?;
+    for source in &status.sources {
+        if !source.problem.is_empty() {
+            writeln!(out, "{}: {}", source.name, source.problem)?;
+        }
+        if source.suspicious > 0 {
+            writeln!(
+                out,
+                "{}: {} blocks broke the fixed order of a security event (injection attempts); none was counted",
+                source.name, source.suspicious
+            )?;
+        }
+        if source.oversized > 0 {
+            writeln!(
+                out,
+                "{}: {} events were larger than the cap and were skipped",
+                source.name, source.oversized
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn jails(jails: &[JailTotals], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&["jail", "on", "suspects", "counted", "bans", "banned now"]);
+    for jail in jails {
+        table.row([
+            jail.jail.clone(),
+            if jail.enabled { "yes".into() } else { "no".into() },
+            jail.suspects.to_string(),
+            jail.counted.to_string(),
+            jail.bans.to_string(),
+            jail.banned.to_string(),
+        ]);
+    }
+    table.print(out)
+}
+
+fn problem(problem: Option<&str>) -> String {
+    problem.map_or_else(String::new, |problem| format!(": {problem}"))
+}

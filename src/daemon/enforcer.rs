@@ -1,0 +1,181 @@
+//! Keeps the kernel holding what the engine decided, and heals it when somebody else changed it.
+
+use std::collections::HashMap;
+
+use ringfence_event::{Moment, Span};
+
+use crate::engine::{Engine, LiftReason, Target, Verdict};
+use crate::fence::{Fence, FenceError, KernelOp, Proven, plan};
+
+/// How far a kernel timeout may be from the wanted one before it is corrected: its clock ticks in jiffies, and time passes
+/// between the two looks.
+const TOLERANCE: Span = Span::from_millis(2000);
+/// The first pause before healing is tried again, doubled each time up to [`SLOWEST`].
+const SOON: Span = Span::from_millis(250);
+/// The longest pause between two tries to heal.
+const SLOWEST: Span = Span::from_secs(30);
+
+/// The fence with what is known about its state.
+pub struct Enforcer {
+    fence: Box<dyn Fence>,
+    proven: Proven,
+    problem: Option<String>,
+    retry: Option<(Moment, Span)>,
+    healed: u64,
+    ops: Vec<KernelOp>,
+}
+
+impl Enforcer {
+    /// Takes a fence that is installed, with how it was proven.
+    pub fn new(fence: Box<dyn Fence>, proven: Proven) -> Self {
+        Self {
+            fence,
+            proven,
+            problem: None,
+            retry: None,
+            healed: 0,
+            ops: Vec::new(),
+        }
+    }
+
+    /// Makes the kernel hold everything at start; here a failure is final, not healed.
+    pub fn begin(&mut self, now: Moment, engine: &Engine) -> Result<(), FenceError> {
+        self.align(now, engine).map(|_| ())
+    }
+
+    /// Carries out the verdicts in one transaction; what fails is remembered and healed.
+    pub fn enforce(&mut self, now: Moment, verdicts: &[Verdict]) {
+        self.ops.clear();
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Ban(ban) | Verdict::Extend(ban) => {
+                    self.ops.push(KernelOp::Add {
+                        target: ban.target,
+                        remaining: ban.remaining(now),
+                    });
+                }
+                // the kernel ends an expired one by itself, within a tick of our own clock
+                Verdict::Lift {
+                    reason: LiftReason::Expired,
+                    ..
+                }
+                | Verdict::Alert(_)
+                | Verdict::Ignore { .. } => {}
+                Verdict::Lift { target, .. } => self.ops.push(KernelOp::Delete { target: *target }),
+            }
+        }
+        if self.ops.is_empty() {
+            return;
+        }
+        if let Err(error) = self.fence.apply(&self.ops) {
+            self.failed(now, &error);
+        }
+    }
+
+    /// Compares the kernel with what is wanted and puts right what differs.
+    pub fn heal(&mut self, now: Moment, engine: &Engine) {
+        match self.try_heal(now, engine) {
+            Ok(0) => self.recovered(),
+            Ok(changed) => {
+                self.healed += 1;
+                tracing::warn!(
+                    backend = self.fence.name(),
+                    "the kernel's state differed: {changed} changes put it right"
+                );
+                self.recovered();
+            }
+            Err(error) => self.failed(now, &error),
+        }
+    }
+
+    fn try_heal(&mut self, now: Moment, engine: &Engine) -> Result<usize, FenceError> {
+        let mut changes = 0;
+        if !self.fence.intact()? {
+            self.proven = self.fence.install()?;
+            changes += 1;
+        }
+        Ok(changes + self.align(now, engine)?)
+    }
+
+    /// Adds, corrects and deletes until the kernel holds what the engine wants; returns how many changes that took.
+    fn align(&mut self, now: Moment, engine: &Engine) -> Result<usize, FenceError> {
+        let wanted: Vec<(Target, Span)> = engine
+            .bans()
+            .map(|ban| (ban.target, ban.remaining(now)))
+            .collect();
+        let held = self.fence.list()?;
+        let ops = plan(&wanted, &held, TOLERANCE);
+        self.fence.apply(&ops)?;
+        Ok(ops.len())
+    }
+
+    /// Another fence takes over; the old one's rules are removed once the new one holds everything.
+    pub fn replace(&mut self, now: Moment, fence: Box<dyn Fence>, engine: &Engine) {
+        let old = self.fence.name();
+        let mut before = std::mem::replace(&mut self.fence, fence);
+        self.heal(now, engine);
+        if old != self.fence.name()
+            && let Err(error) = before.purge()
+        {
+            tracing::warn!("the rules of the former backend {old} could not be removed: {error}");
+        }
+    }
+
+    /// Packets dropped, by target, where the backend counts them; empty when the kernel can't be asked.
+    pub fn packets(&mut self) -> HashMap<Target, u64> {
+        let held = self.fence.list().unwrap_or_default();
+        held.into_iter()
+            .filter_map(|held| Some((held.target, held.packets?)))
+            .collect()
+    }
+
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        self.fence.name()
+    }
+
+    /// How it is known to work.
+    pub fn proven(&self) -> &Proven {
+        &self.proven
+    }
+
+    /// What is wrong now, in words for the admin.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// How often the kernel had to be put right.
+    pub fn healed(&self) -> u64 {
+        self.healed
+    }
+
+    /// When healing is tried again, if something is wrong.
+    pub fn retry_at(&self) -> Option<Moment> {
+        self.retry.map(|(at, _)| at)
+    }
+
+    /// Whether the time to try again has come.
+    pub fn wants_healing(&self, now: Moment) -> bool {
+        self.retry.is_some_and(|(at, _)| at <= now)
+    }
+
+    fn failed(&mut self, now: Moment, error: &FenceError) {
+        let pause = self.retry.map_or(SOON, |(_, pause)| pause.times(2).min(SLOWEST));
+        self.retry = Some((now + pause, pause));
+        let problem = error.to_string();
+        if self.problem.as_deref() != Some(&problem) {
+            tracing::error!(
+                backend = self.fence.name(),
+                "NOT ENFORCED: {problem}; trying again"
+            );
+        }
+        self.problem = Some(problem);
+    }
+
+    fn recovered(&mut self) {
+        if self.problem.take().is_some() {
+            tracing::info!(backend = self.fence.name(), "the kernel holds every ban again");
+        }
+        self.retry = None;
+    }
+}

@@ -1,0 +1,158 @@
+//! What waits for the core thread: events from sources and requests from the admin.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use ringfence_event::SecurityEvent;
+
+use super::request::Request;
+use crate::clock::Stopwatch;
+use crate::source::EventSink;
+
+/// Events that may wait. When a flood outruns the engine the oldest go first and are counted: the newest tell who attacks
+/// now, and the sources' readers never wait.
+const EVENTS: usize = 65_536;
+
+/// The queue in front of the core thread. Requests are never dropped; each waits for its answer, so their number is bounded
+/// by the admin connections.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<(Stopwatch, SecurityEvent)>,
+    requests: VecDeque<Request>,
+    dropped: u64,
+    asleep: bool,
+}
+
+/// What one [`Inbox::wait`] brought.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// Events in the order they came, each with a stopwatch started when it was read from the wire.
+    pub events: Vec<(Stopwatch, SecurityEvent)>,
+    /// Requests in the order they came.
+    pub requests: Vec<Request>,
+}
+
+impl Inbox {
+    /// Puts a request into the queue.
+    pub fn request(&self, request: Request) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.requests.push_back(request);
+        if waiting.asleep {
+            self.wake.notify_one();
+        }
+    }
+
+    /// How many events were dropped because the engine was outrun.
+    pub fn dropped(&self) -> u64 {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .dropped
+    }
+
+    /// Waits until something is there, `patience` at most (`None` waits for ever), then moves at most `limit` events and all requests into
+    /// `delivery`, which is emptied first.
+    pub fn wait(&self, patience: Option<Duration>, limit: usize, delivery: &mut Delivery) {
+        delivery.events.clear();
+        delivery.requests.clear();
+        let waited = Stopwatch::start();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while waiting.events.is_empty() && waiting.requests.is_empty() {
+            waiting.asleep = true;
+            waiting = match patience {
+                None => self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let left = patience.saturating_sub(waited.elapsed());
+                    if left.is_zero() {
+                        break;
+                    }
+                    self.wake
+                        .wait_timeout(waiting, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+        waiting.asleep = false;
+        delivery.requests.extend(waiting.requests.drain(..));
+        let take = waiting.events.len().min(limit);
+        delivery.events.extend(waiting.events.drain(..take));
+        if waiting.events.is_empty() && waiting.events.capacity() > 4096 {
+            waiting.events = VecDeque::new();
+        }
+    }
+}
+
+impl EventSink for Inbox {
+    fn take(&self, events: &mut Vec<SecurityEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let read = Stopwatch::start();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events.drain(..) {
+            if waiting.events.len() == EVENTS {
+                waiting.events.pop_front();
+                waiting.dropped += 1;
+            }
+            waiting.events.push_back((read, event));
+        }
+        if waiting.asleep {
+            self.wake.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_event::{Cause, Peer, Proof, Service, SourceId, Text, Transport};
+
+    use super::*;
+
+    fn event(n: u32) -> SecurityEvent {
+        SecurityEvent {
+            at: None,
+            source: SourceId(0),
+            service: Service::PjSip,
+            cause: Cause::WrongPassword,
+            peer: Peer::new(
+                std::net::Ipv4Addr::from_bits(0xc000_0200 + n).into(),
+                5060,
+                Transport::Udp,
+            ),
+            account: Text::from("alice"),
+            tenant: Text::EMPTY,
+            dialogue: Text::EMPTY,
+            proof: Proof::None,
+            detail: Text::EMPTY,
+        }
+    }
+
+    #[test]
+    fn a_flood_drops_the_oldest_and_counts_them() {
+        let inbox = Inbox::default();
+        let more = 10;
+        let mut all: Vec<_> = (0..u32::try_from(EVENTS).unwrap() + more).map(event).collect();
+        inbox.take(&mut all);
+        assert!(all.is_empty());
+        assert_eq!(inbox.dropped(), u64::from(more));
+        let mut delivery = Delivery::default();
+        inbox.wait(None, 1, &mut delivery);
+        assert_eq!(delivery.events[0].1, event(more));
+    }
+
+    #[test]
+    fn patience_ends_the_wait() {
+        let inbox = Inbox::default();
+        let mut delivery = Delivery::default();
+        inbox.wait(Some(Duration::ZERO), 10, &mut delivery);
+        assert!(delivery.events.is_empty() && delivery.requests.is_empty());
+    }
+}

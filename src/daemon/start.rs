@@ -1,0 +1,368 @@
+//! Starts the daemon, serves until it is told to stop, reloads.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::addresses::{Names, as_nets, own};
+use super::control::Control;
+use super::core::Core;
+use super::enforcer::Enforcer;
+use super::inbox::Inbox;
+use super::request::{Request, ask};
+use super::signals::{Signals, Wish};
+use super::sources::Sources;
+use super::witness::Witness;
+use crate::admin;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{Ban, Command, Engine, Evidence, Target};
+use crate::fence::{self, Fence, FenceError};
+use crate::store::{Store, StoreError};
+
+/// How often own addresses and names in `ignoreip` are looked up again.
+const REFRESH: Duration = Duration::from_mins(1);
+
+/// A disk that hangs must not hang the stop.
+const STOP: Duration = Duration::from_secs(5);
+
+/// What the daemon needs besides its configuration.
+#[derive(Default)]
+pub struct Setup {
+    /// Reads the configuration again for a reload; `None` where there is nothing to read.
+    pub reread: Option<Box<dyn Fn() -> Result<Config, String> + Send + Sync>>,
+    /// Is told of everything.
+    pub witness: Option<Box<dyn Witness>>,
+}
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The control socket: another daemon, or a missing permission.
+    #[error("the control socket {path}: {error}. {remedy}")]
+    Control {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The group named for the control socket does not exist: the configuration is wrong.
+    #[error("control.group: there is no group {0}")]
+    Group(String),
+    /// The database can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing could be enforced.
+    #[error(
+        "bans can't be enforced: {0}\nringfence does not pretend: it runs only where it can ban. To watch without banning: ringfence run --dry-run"
+    )]
+    Fence(#[from] FenceError),
+    /// The operating system refused something basic.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A daemon that enforces what was banned before and is ready to watch.
+pub struct Daemon {
+    config: Config,
+    setup: Setup,
+    clock: Clock,
+    inbox: Arc<Inbox>,
+    store: Arc<Store>,
+    listener: admin::Listener,
+    signals: Signals,
+    core: JoinHandle<()>,
+    watch: Option<fence::Watch>,
+}
+
+impl Daemon {
+    /// Brings everything up to where bans are enforced; sources start in [`Daemon::serve`]. Needs a tokio runtime around it.
+    pub fn start(config: Config, mut setup: Setup) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let signals = Signals::listen().map_err(|error| StartError::System {
+            what: "signals",
+            error,
+        })?;
+        let listener = listen(&config)?;
+        let (store, restored) = Store::open(&config.store, clock.now())?;
+        let store = Arc::new(store);
+        let mut engine = Engine::new(config.policy.clone(), seed()?);
+        let now = clock.now();
+        let mut out = Vec::new();
+        engine.restore_bans(now, restored.bans, restored.memories, &mut out);
+        engine.command(now, Command::Own(own().into_iter().collect()), &mut out);
+
+        let mut fence = fence::open(&config.fence)?;
+        let proven = fence.install()?;
+        adopt(&mut *fence, &mut engine, clock, &mut out)?;
+        for gap in &proven.gaps {
+            tracing::warn!(backend = fence.name(), "not proven: {gap}");
+        }
+        tracing::info!(backend = fence.name(), "{proven}");
+        store.record(now, &out);
+        let inbox = Arc::new(Inbox::default());
+        let watch = watch(&*fence, &inbox);
+        let mut enforcer = Enforcer::new(fence, proven);
+        enforcer.begin(clock.now(), &engine)?;
+        let mut core = Core::new(
+            clock,
+            Arc::clone(&inbox),
+            engine,
+            enforcer,
+            Arc::clone(&store),
+            config.fence.verify,
+        );
+        core.witness = setup.witness.take();
+        let core = std::thread::Builder::new()
+            .name("core".into())
+            .spawn(move || core.run())
+            .map_err(|error| StartError::System {
+                what: "the core thread",
+                error,
+            })?;
+        Ok(Self {
+            config,
+            setup,
+            clock,
+            inbox,
+            store,
+            listener,
+            signals,
+            core,
+            watch,
+        })
+    }
+
+    /// Watches the PBXes and serves the admin until SIGTERM, SIGINT or `stop`; then stops in order.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let Self {
+            config,
+            setup,
+            clock,
+            inbox,
+            store,
+            listener,
+            mut signals,
+            core,
+            watch,
+        } = self;
+        let mut names = Names::default();
+        let unresolved = refresh(&mut names, &config, &inbox).await;
+        let mut sources = Sources::new(clock, Arc::clone(&inbox));
+        sources.become_these(&config.asterisk);
+        let (reload, mut reloads) = tokio::sync::mpsc::channel(4);
+        let control = Arc::new(Control::new(
+            clock,
+            Arc::clone(&inbox),
+            Arc::clone(&store),
+            &config,
+            reload,
+        ));
+        control.show(&sources, unresolved);
+        let admin = tokio::spawn(admin::serve(listener, {
+            let control = Arc::clone(&control);
+            move |request| {
+                let control = Arc::clone(&control);
+                async move { control.answer(request).await }
+            }
+        }));
+        let mut running = Running {
+            config,
+            setup,
+            inbox: Arc::clone(&inbox),
+            watch,
+        };
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let mut refresher = tokio::time::interval(REFRESH);
+        refresher.reset();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                wish = signals.next() => match wish {
+                    Wish::Stop => break,
+                    Wish::Reload => {
+                        if let Err(problem) = running.reload(&mut sources).await {
+                            tracing::error!("not reloaded, everything stays as it was: {problem}");
+                        }
+                    }
+                },
+                Some(answer) = reloads.recv() => {
+                    let done = running.reload(&mut sources).await;
+                    let _ = tokio::sync::oneshot::Sender::send(answer, done);
+                }
+                _ = refresher.tick() => {}
+            }
+            let unresolved = refresh(&mut names, &running.config, &inbox).await;
+            control.show(&sources, unresolved);
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        sources.stop();
+        admin.abort();
+        running.watch = None;
+        inbox.request(Request::Stop);
+        let joined = tokio::task::spawn_blocking(move || core.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the core thread ended with a panic: please report this");
+        }
+        if let Err(error) = store.flush(STOP) {
+            tracing::error!("the last bans may not be saved: {error}");
+        }
+        tracing::info!("stopped; bans stay in the kernel until their time is over");
+    }
+}
+
+/// What a reload can change.
+struct Running {
+    config: Config,
+    setup: Setup,
+    inbox: Arc<Inbox>,
+    watch: Option<fence::Watch>,
+}
+
+impl Running {
+    /// Reads the configuration again and becomes what it says; on any error everything stays as it was. Answers with notes
+    /// about what needs a restart.
+    async fn reload(&mut self, sources: &mut Sources) -> Result<Vec<String>, String> {
+        let Some(reread) = &self.setup.reread else {
+            return Err("there is no configuration file to read".into());
+        };
+        let new = reread()?;
+        let mut notes = Vec::new();
+        if new.fence != self.config.fence {
+            let mut fence = fence::open(&new.fence).map_err(|error| error.to_string())?;
+            let proven = fence.install().map_err(|error| error.to_string())?;
+            tracing::info!(backend = fence.name(), "{proven}");
+            self.watch = watch(&*fence, &self.inbox);
+            ask(&self.inbox, |answer| Request::Refence(fence, answer)).await;
+        }
+        ask(&self.inbox, |answer| {
+            Request::Reconfigure(Box::new(new.policy.clone()), answer)
+        })
+        .await;
+        if new.store != self.config.store {
+            notes.push("[store] changed: it takes effect with the next start".to_string());
+        }
+        if new.control != self.config.control {
+            notes.push("[control] changed: it takes effect with the next start".to_string());
+        }
+        if new.log != self.config.log {
+            notes.push("[log] changed: it takes effect with the next start".to_string());
+        }
+        sources.become_these(&new.asterisk);
+        self.config = new;
+        tracing::info!("reloaded");
+        for note in &notes {
+            tracing::warn!("{note}");
+        }
+        Ok(notes)
+    }
+}
+
+fn listen(config: &Config) -> Result<admin::Listener, StartError> {
+    let group = match &config.control.group {
+        None => None,
+        Some(name) => {
+            let found = nix::unistd::Group::from_name(name).ok().flatten();
+            Some(found.ok_or_else(|| StartError::Group(name.clone()))?.gid)
+        }
+    };
+    admin::Listener::bind(&config.control.socket, config.control.mode, group).map_err(|error| StartError::Control {
+        path: config.control.socket.clone(),
+        remedy: match error.kind() {
+            io::ErrorKind::AddrInUse => "Stop the other one first, or name another socket with control.socket",
+            io::ErrorKind::PermissionDenied => {
+                "Run as a user that may write there (RuntimeDirectory=ringfence under systemd), or set control.socket"
+            }
+            _ => "Check control.socket",
+        },
+        error,
+    })
+}
+
+/// A seed for the table's hashes that an attacker can't guess.
+fn seed() -> Result<u64, StartError> {
+    getrandom::u64().map_err(|error| StartError::System {
+        what: "random numbers",
+        error: io::Error::other(error),
+    })
+}
+
+/// Takes over what the kernel still holds from before but the store does not know: a ban that holds stays a ban.
+fn adopt(
+    fence: &mut dyn Fence,
+    engine: &mut Engine,
+    clock: Clock,
+    out: &mut Vec<crate::engine::Verdict>,
+) -> Result<(), FenceError> {
+    let now = clock.now();
+    let known: std::collections::HashSet<Target> = engine.bans().map(|ban| ban.target).collect();
+    let found: Vec<Ban> = fence
+        .list()?
+        .into_iter()
+        .filter(|held| !known.contains(&held.target))
+        .map(|held| Ban {
+            target: held.target,
+            since: now,
+            until: now + held.remaining,
+            jail: "recovered".into(),
+            count: 0,
+            evidence: Evidence::default(),
+        })
+        .collect();
+    if !found.is_empty() {
+        tracing::warn!(
+            "{} bans were found in the kernel but not in the store; they are kept",
+            found.len()
+        );
+        for ban in &found {
+            out.push(crate::engine::Verdict::Ban(ban.clone()));
+        }
+        engine.restore_bans(now, found, Vec::new(), out);
+    }
+    Ok(())
+}
+
+/// Watches the ruleset where there is one; without the watch the timer still heals.
+fn watch(fence: &dyn Fence, inbox: &Arc<Inbox>) -> Option<fence::Watch> {
+    let inbox = Arc::clone(inbox);
+    match fence.watch(Box::new(move |_| inbox.request(Request::RulesetChanged))) {
+        Ok(watch) => watch,
+        Err(error) => {
+            tracing::warn!("changes of the ruleset are only noticed by the timer: {error}");
+            None
+        }
+    }
+}
+
+/// Looks up what can change and hands it to the engine; returns the names that could not be resolved.
+async fn refresh(names: &mut Names, config: &Config, inbox: &Inbox) -> Vec<String> {
+    let mut wanted = config.ignore_names.clone();
+    let pbxes: Vec<String> = config
+        .asterisk
+        .iter()
+        .map(|asterisk| asterisk.host.clone())
+        .collect();
+    wanted.extend(pbxes);
+    wanted.sort();
+    wanted.dedup();
+    let failed = names.resolve(&wanted).await;
+    ask(inbox, |answer| {
+        Request::Command(Command::Resolved(as_nets(&names.addresses())), answer)
+    })
+    .await;
+    ask(inbox, |answer| {
+        Request::Command(Command::Own(own().into_iter().collect()), answer)
+    })
+    .await;
+    failed
+}
