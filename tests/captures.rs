@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ringfence::cli::recording::{Outcome, Recording};
+use ringfence::engine::{Engine, Policy, Verdict};
 use ringfence_ami::Counts;
 use ringfence_event::SecurityEvent;
 
@@ -197,4 +198,45 @@ fn only_tampered_recordings_are_suspicious() {
         };
         assert_eq!(read(&bytes, usize::MAX).1, counts, "{name}");
     }
+}
+
+/// Who is banned for what, with the built-in jails; every other recording bans nobody.
+const BANS: [(&str, &str, &str); 18] = [
+    ("16-ami-m9-inject", "192.0.2.101", "management"),
+    ("16-cs-b5-register-wrongpw-5", "192.0.2.101", "auth"),
+    ("16-cs-f-challenge-flood", "192.0.2.101", "flood"),
+    ("16-cs-f2-challenge-flood-unknown", "192.0.2.101", "flood"),
+    ("16-cs-s1-evade-nonutf8", "192.0.2.101", "auth"),
+    ("16-http-n2-ami", "192.0.2.101", "management"),
+    ("16-pj-b5-register-wrongpw-5", "192.0.2.101", "auth"),
+    ("16-pj-f-challenge-flood", "192.0.2.101", "flood"),
+    ("16-pj-f2-challenge-flood-unknown", "192.0.2.101", "enumeration"),
+    ("16-pj-p-variants", "192.0.2.101", "auth"),
+    ("16-pj-q-inject", "192.0.2.110", "enumeration"),
+    ("22-ami-m9-inject", "192.0.2.101", "management"),
+    ("22-http-n2-ami", "192.0.2.101", "management"),
+    ("22-pj-b5-register-wrongpw-5", "192.0.2.101", "auth"),
+    ("22-pj-f-challenge-flood", "192.0.2.101", "flood"),
+    ("22-pj-f2-challenge-flood-unknown", "192.0.2.101", "enumeration"),
+    ("22-pj-p-variants", "192.0.2.101", "auth"),
+    ("22-pj-q-inject", "192.0.2.110", "enumeration"),
+];
+
+#[test]
+fn a_replay_bans_the_attackers_and_nobody_else() {
+    let mut bans = Vec::new();
+    for (name, bytes) in recordings() {
+        let (mut engine, mut verdicts) = (Engine::new(Policy::default(), 0), Vec::new());
+        for event in events(&bytes) {
+            engine.observe(event.at.unwrap(), &event, &mut verdicts);
+        }
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Ban(ban) => bans.push((name.clone(), ban.target.to_string(), ban.jail)),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+    let expected = BANS.map(|(name, target, jail)| (name.to_owned(), target.to_owned(), jail.to_owned()));
+    assert_eq!(bans, expected);
 }

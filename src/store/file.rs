@@ -196,9 +196,11 @@ enum Failure {
     Trouble(Trouble),
 }
 
+/// What SQLite says while a file is opened: the statements are always the same, so that when one of them makes no sense, the
+/// file doesn't.
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        if is_damage(&error) {
+        if is_damage(&error) || matches!(error.sqlite_error_code(), None | Some(ErrorCode::Unknown)) {
             Self::Damaged(error.to_string())
         } else {
             Self::Trouble(Trouble::Passing(error.to_string()))
@@ -246,6 +248,7 @@ fn connect(path: &Path) -> Result<Opened, Failure> {
     }
     let senseless = rows::bans(&reading, false, |row| kept.push(row))?;
     reading.commit()?;
+    db.execute_batch("PRAGMA shrink_memory")?;
     let notes = match senseless {
         0 => Vec::new(),
         count => vec![format!(

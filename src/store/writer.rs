@@ -210,10 +210,12 @@ impl Writer {
         let Some((db, _)) = self.open.as_mut() else {
             return Ok(());
         };
-        while !pending.bans.is_empty() {
-            let targets: Vec<_> = pending.bans.keys().take(BATCH).copied().collect();
+        // In order, so that a batch touches few pages.
+        let mut targets: Vec<_> = pending.bans.keys().copied().collect();
+        targets.sort_unstable();
+        for batch in targets.chunks(BATCH) {
             let change = db.transaction()?;
-            for target in &targets {
+            for target in batch {
                 let Some(wanted) = pending.bans.get(target) else {
                     continue;
                 };
@@ -225,7 +227,7 @@ impl Writer {
                 }
             }
             change.commit()?;
-            for target in &targets {
+            for target in batch {
                 pending.bans.remove(target);
             }
         }

@@ -1,5 +1,5 @@
 //! Measures how many security events a second one core splits and maps: `cargo run --release -p ringfence-ami --features
-//! codec --example speed`.
+//! codec --example speed`. A number as argument maps that many, for counting instructions under callgrind.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -14,9 +14,10 @@ use bytes::BytesMut;
 use ringfence_ami::{AmiCodec, Mapped, Mapper};
 use tokio_util::codec::Decoder;
 
-const EVENTS: usize = 2_000_000;
-
 fn main() {
+    let count = std::env::args()
+        .nth(1)
+        .map_or(2_000_000, |number| number.parse().unwrap());
     let event = b"Event: ChallengeResponseFailed\r\nPrivilege: security,all\r\n\
         EventTV: 2026-11-21T19:24:39.140+0000\r\nSeverity: Error\r\nService: PJSIP\r\nEventVersion: 1\r\n\
         AccountID: alice\r\nSessionID: 5f8qj4frj4akh018n2kh\r\nLocalAddress: IPV4/UDP/192.0.2.22/5060\r\n\
@@ -29,7 +30,7 @@ fn main() {
     let mut buffer = BytesMut::from(&b"Asterisk Call Manager/11.0.0\r\n"[..]);
     let (mut frames, mut events, mut fed) = (0usize, 0usize, 0usize);
     let start = Instant::now();
-    while fed < EVENTS {
+    while fed < count {
         buffer.extend_from_slice(&read);
         fed += per_read;
         while let Some(block) = codec.decode(&mut buffer).unwrap() {

@@ -77,11 +77,7 @@ impl Splitter {
     /// The caller takes off what the answer says before it asks again, and only ever appends to the buffer.
     pub fn cut(&mut self, buffer: &[u8]) -> Cut {
         let Some(ending) = self.ending.or_else(|| self.first_ending(buffer)) else {
-            return if buffer.len() > MAX_GREETING {
-                self.not_text(buffer)
-            } else {
-                Cut::More
-            };
+            return self.no_line_yet(buffer);
         };
         self.ending = Some(ending);
         if !self.draining {
@@ -121,26 +117,28 @@ impl Splitter {
         }
     }
 
+    /// What the first line ends with; an opening line must end within its cap.
     fn first_ending(&self, buffer: &[u8]) -> Option<Ending> {
-        let from = self.searched.min(buffer.len());
-        let at = from + memchr(b'\n', buffer.get(from..)?)?;
-        let crlf = buffer.get(..at).is_some_and(|line| line.ends_with(b"\r"));
+        let lines = if self.greeted { buffer } else { opening(buffer) };
+        let from = if self.greeted {
+            self.searched.min(lines.len())
+        } else {
+            0
+        };
+        let at = from + memchr(b'\n', lines.get(from..)?)?;
+        let crlf = lines.get(..at).is_some_and(|line| line.ends_with(b"\r"));
         Some(if crlf { Ending::CrLf } else { Ending::Lf })
     }
 
-    /// Not a line within the cap: handed out once as a greeting for the login to judge.
-    fn not_text(&mut self, buffer: &[u8]) -> Cut {
-        if self.greeted {
-            return if buffer.len() > MAX_BLOCK {
-                self.drain(buffer)
-            } else {
-                self.searched = buffer.len();
-                Cut::More
-            };
+    fn no_line_yet(&mut self, buffer: &[u8]) -> Cut {
+        if !self.greeted && buffer.len() >= MAX_GREETING {
+            return self.greet(MAX_GREETING, Ending::CrLf);
         }
-        self.greeted = true;
-        self.searched = 0;
-        greeting_frame(MAX_GREETING, MAX_GREETING, Ending::CrLf)
+        if buffer.len() > MAX_BLOCK || self.draining {
+            return self.drain(buffer);
+        }
+        self.searched = buffer.len();
+        Cut::More
     }
 
     /// The opening line, and a banner inside a recording of several sessions.
@@ -150,18 +148,37 @@ impl Splitter {
             Begins::Perhaps => return Some(Cut::More),
             Begins::No => false,
         };
-        let opening = !self.greeted && STARTS.iter().all(|start| begins(buffer, start) == Begins::No);
-        if !banner && !opening {
-            self.greeted = true;
-            return None;
+        if !banner {
+            if self.greeted || STARTS.iter().any(|start| begins(buffer, start) == Begins::Yes) {
+                self.greeted = true;
+                return None;
+            }
+            if STARTS
+                .iter()
+                .any(|start| begins(buffer, start) == Begins::Perhaps)
+            {
+                return Some(Cut::More);
+            }
         }
-        let Some(at) = memmem::find(buffer, ending.bytes()) else {
-            return (buffer.len() <= MAX_GREETING).then_some(Cut::More);
-        };
+        let line = opening(buffer);
+        match memmem::find(line, ending.bytes()) {
+            Some(at) => Some(self.greet(at + ending.bytes().len(), ending)),
+            None if line.len() < MAX_GREETING => Some(Cut::More),
+            None if banner => None,
+            None => Some(self.greet(MAX_GREETING, ending)),
+        }
+    }
+
+    fn greet(&mut self, length: usize, ending: Ending) -> Cut {
         self.greeted = true;
         self.searched = 0;
-        let whole = at + ending.bytes().len();
-        Some(greeting_frame(whole, whole, ending))
+        Cut::Frame {
+            content: length,
+            whole: length,
+            ending,
+            shape: Shape::Greeting,
+            next: Next::Unknown,
+        }
     }
 
     /// Where the lines end and where the empty line behind them ends.
@@ -215,14 +232,9 @@ impl Splitter {
     }
 }
 
-fn greeting_frame(content: usize, whole: usize, ending: Ending) -> Cut {
-    Cut::Frame {
-        content,
-        whole,
-        ending,
-        shape: Shape::Greeting,
-        next: Next::Unknown,
-    }
+/// As much of the buffer as an opening line may have.
+fn opening(buffer: &[u8]) -> &[u8] {
+    buffer.get(..MAX_GREETING).unwrap_or(buffer)
 }
 
 #[derive(PartialEq, Eq)]
