@@ -156,3 +156,49 @@ fn a_phone_that_may_not_come_from_there() {
     site.wait_for_ban(&attacker);
     site.assert_silent(&attacker);
 }
+
+#[test]
+fn guesses_that_all_pretend_to_be_one_call() {
+    let site = Site::new(Version::V22);
+    for (source, transport) in [("192.0.2.101", Transport::Udp), ("192.0.2.102", Transport::Tcp)] {
+        let attacker = site.caller(source, transport).patience(SILENCE);
+        for _ in 0..20 {
+            // Answers stop as soon as it is banned.
+            attacker.send(
+                &Request::register("alice")
+                    .password("wrong")
+                    .call_id("always-the-same"),
+            );
+        }
+        site.wait_for_ban(&attacker);
+        site.assert_silent(&attacker);
+    }
+}
+
+#[test]
+fn guesses_on_one_connection_that_all_pretend_to_be_one_call() {
+    let site = Site::new(Version::V22);
+    let attacker = site.caller("192.0.2.101", Transport::Tcp).patience(SILENCE);
+    let mut line = attacker.line().unwrap();
+    for _ in 0..20 {
+        line.send(
+            &Request::register("alice")
+                .password("wrong")
+                .call_id("always-the-same"),
+        );
+    }
+    site.wait_for_ban(&attacker);
+    site.assert_silent(&attacker);
+}
+
+#[test]
+fn guesses_between_logins_to_an_account_of_their_own() {
+    let site = Site::new(Version::V22);
+    let attacker = site.caller("192.0.2.101", Transport::Udp).patience(SILENCE);
+    for _ in 0..5 {
+        assert_eq!(attacker.register("bob", "bob-secret"), Answer::Status(200));
+        assert_eq!(attacker.register("alice", "wrong"), Answer::Status(401));
+    }
+    site.wait_for_ban(&attacker);
+    site.assert_silent(&attacker);
+}
