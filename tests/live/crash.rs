@@ -88,7 +88,7 @@ fn a_ban_ends_on_time_without_the_daemon_and_the_next_is_twice_as_long() {
     let second = site.daemon.ban_of("192.0.2.101").expect("the second ban");
     assert_eq!(
         seconds(&second["until"]) - seconds(&second["since"]),
-        8,
+        10,
         "{second}"
     );
     site.assert_silent(&attacker);

@@ -147,8 +147,44 @@ fn a_flood_of_requests_that_never_answer_the_challenge() {
 #[test]
 fn a_phone_that_may_not_come_from_there() {
     let site = Site::new(Version::V22);
-    let attacker = site.caller("192.0.2.101", Transport::Udp);
-    guess_five(&attacker, "carol", 401);
+    let attacker = site.caller("192.0.2.101", Transport::Udp).patience(SILENCE);
+    for _ in 0..4 {
+        assert_eq!(attacker.register("carol", "wrong"), Answer::Status(401));
+    }
+    // The fifth fails before the password comes.
+    attacker.register("carol", "wrong");
+    site.wait_for_ban(&attacker);
+    site.assert_silent(&attacker);
+}
+
+#[test]
+fn guesses_that_all_pretend_to_be_one_call() {
+    let site = Site::new(Version::V22);
+    let guess = Request::register("alice").password("wrong").call_id("one-call");
+    for (source, transport) in [("192.0.2.101", Transport::Udp), ("192.0.2.102", Transport::Tcp)] {
+        let attacker = site.caller(source, transport).patience(SILENCE);
+        let stopped = (0..20).any(|_| attacker.send(&guess) == Answer::Silence);
+        assert!(stopped, "twenty guesses over {transport:?}");
+        site.assert_silent(&attacker);
+    }
+    // All on one connection.
+    let attacker = site.caller("192.0.2.103", Transport::Tcp).patience(SILENCE);
+    let mut line = attacker.line().unwrap();
+    assert!(
+        (0..20).any(|_| line.send(&guess) == Answer::Silence),
+        "twenty guesses"
+    );
+    site.assert_silent(&attacker);
+}
+
+#[test]
+fn guesses_between_logins_to_an_account_of_their_own() {
+    let site = Site::new(Version::V22);
+    let attacker = site.caller("192.0.2.101", Transport::Udp).patience(SILENCE);
+    for _ in 0..5 {
+        assert_eq!(attacker.register("bob", "bob-secret"), Answer::Status(200));
+        assert_eq!(attacker.register("alice", "wrong"), Answer::Status(401));
+    }
     site.wait_for_ban(&attacker);
     site.assert_silent(&attacker);
 }

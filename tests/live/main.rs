@@ -11,6 +11,7 @@
 )]
 
 mod crash;
+mod enforcement;
 mod guessing;
 mod healing;
 mod honest;

@@ -215,12 +215,12 @@ fn without_the_right_to_change_the_firewall_it_does_not_pretend() {
 #[test]
 fn a_foreign_table_of_the_same_name_is_not_touched() {
     let net = ringfence_testkit::Net::new();
-    let foreign = "table inet ringfence { set mine { type inet_service; elements = { 22 } } }";
+    let foreign = "table inet ringfence {\nset mine {\ntype inet_service; elements = { 22 }\n}\n}";
     net.pbx().nft(foreign);
     let before = net.pbx().nft("list ruleset");
     let mut daemon = Daemon::spawn(&net, RINGFENCE, PBX);
     let status = daemon.wait();
-    assert!(!status.success());
+    assert_eq!(status.code(), Some(77), "{}", daemon.log());
     assert!(daemon.log().contains("inet ringfence"), "{}", daemon.log());
     assert_eq!(net.pbx().nft("list ruleset"), before);
 }

@@ -188,7 +188,7 @@ impl Wire {
 
     /// Appends what arrives next to `buffer`.
     fn read(&mut self, buffer: &mut Vec<u8>, patience: Duration) -> io::Result<()> {
-        let mut chunk = [0; 4096];
+        let mut chunk = vec![0; 65_536];
         let length = match self {
             Self::Udp(socket) => {
                 socket.set_read_timeout(Some(patience))?;
