@@ -319,7 +319,7 @@ impl Listener {
         socket.add_membership(GROUP).unwrap();
         nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &(256 << 20)).unwrap();
         nix::sys::socket::setsockopt(
-            &fd,
+            &socket,
             nix::sys::socket::sockopt::ReceiveTimeout,
             &TimeVal::seconds(20),
         )

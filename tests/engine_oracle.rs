@@ -1,11 +1,9 @@
 //! The engine against a naive one: plain lists of times, written from the rules, compared verdict by verdict.
-
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that can't go on has failed"
+    reason = "helpers outside test functions"
 )]
 
 mod engine_world;
@@ -235,7 +233,7 @@ proptest! {
     #[test]
     fn every_verdict_is_the_naive_one(
         tries in prop::collection::vec(
-            (prop_oneof![9 => 0..2_500_u64, 1 => 0..80_000_u64], 0..HOSTS, any_try(), 0..3_usize, any::<bool>()),
+            (prop_oneof![9 => 0..6_u64, 1 => 0..160_u64].prop_map(|n| n * 500), 0..HOSTS, any_try(), 0..3_usize, any::<bool>()),
             0..120,
         ),
     ) {

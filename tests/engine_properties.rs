@@ -1,11 +1,9 @@
 //! What holds for every stream of events, whoever sends it.
-
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that can't go on has failed"
+    reason = "helpers outside test functions"
 )]
 
 mod engine_world;

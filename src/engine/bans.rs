@@ -14,6 +14,8 @@ pub(super) struct Bans {
     held: BTreeMap<Target, Held>,
     ends: BTreeSet<(Moment, Target)>,
     prefixes: usize,
+    /// When the first of them ends: asked with every event.
+    soonest: Option<Moment>,
 }
 
 /// One ban in force.
@@ -22,6 +24,20 @@ pub(super) struct Held {
     pub(super) ban: Ban,
     /// Whether it has raised the address's number of bans: it does so once, however often it is extended.
     pub(super) raised: bool,
+}
+
+/// With more bans in force than this, a further one is held without its evidence: that went out with the verdict, and
+/// forged packets must not fill the memory with it.
+const EVIDENCE_HELD: usize = 16_384;
+
+impl Held {
+    /// A new ban beside `others`.
+    pub(super) fn new(mut ban: Ban, raised: bool, others: usize) -> Self {
+        if others >= EVIDENCE_HELD {
+            ban.evidence.events = Vec::new();
+        }
+        Self { ban, raised }
+    }
 }
 
 impl Bans {
@@ -49,27 +65,26 @@ impl Bans {
         if until != Moment::NEVER {
             self.ends.insert((until, target));
         }
+        self.soonest = self.ends.first().map(|(until, _)| *until);
     }
 
     pub(super) fn remove(&mut self, target: &Target) -> Option<Held> {
         let held = self.held.remove(target)?;
         self.ends.remove(&(held.ban.until, *target));
+        self.soonest = self.ends.first().map(|(until, _)| *until);
         self.prefixes -= usize::from(matches!(target, Target::Prefix(_)));
         Some(held)
     }
 
     /// Takes out a ban whose time is over, the longest over first.
     pub(super) fn pop_ended(&mut self, now: Moment) -> Option<Held> {
-        let target = self
-            .ends
-            .first()
-            .filter(|(until, _)| *until <= now)
-            .map(|(_, target)| *target)?;
+        self.soonest.filter(|until| *until <= now)?;
+        let target = self.ends.first().map(|(_, target)| *target)?;
         self.remove(&target)
     }
 
     pub(super) fn next_end(&self) -> Option<Moment> {
-        self.ends.first().map(|(until, _)| *until)
+        self.soonest
     }
 
     /// The banned prefixes around an address, widest first.

@@ -35,7 +35,8 @@ pub enum Command {
 pub enum Reply {
     /// It was carried out; the verdicts say what changed. The number of targets it touched.
     Done(usize),
-    /// It was refused: the target must never be banned. Why, in words for the admin.
+    /// It was not (or not wholly) carried out: the target must never be banned, or a wider ban still covers what was
+    /// unbanned. Why, in words for the admin; the verdicts say what changed all the same.
     Refused(String),
 }
 

@@ -110,10 +110,7 @@ impl Engine {
         } else {
             Verdict::Ban(ban.clone())
         });
-        self.bans.put(Held {
-            ban,
-            raised: raised || grows,
-        });
+        self.bans.put(Held::new(ban, raised || grows, self.bans.len()));
     }
 }
 

@@ -141,10 +141,8 @@ impl Engine {
                 .is_none_or(|held| held.ban.until < ban.until)
             {
                 // The store's number of earlier bans includes this one.
-                self.bans.put(Held {
-                    raised: ban.count > 0,
-                    ban,
-                });
+                let (raised, others) = (ban.count > 0, self.bans.len());
+                self.bans.put(Held::new(ban, raised, others));
             }
         }
     }

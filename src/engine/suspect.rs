@@ -2,16 +2,19 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ringfence_event::{Cause, Moment, SecurityEvent, Service, Span, Text, Transport};
+use ringfence_event::{Moment, SecurityEvent, Span, Text};
 use serde::{Deserialize, Serialize};
 
 use super::EvidenceEvent;
+use super::evidence::{Kept, SavedKept, ShortText};
 use super::record::{Record, Trace};
 use super::rules::Rules;
 use super::table::NIL;
 
 /// Evidence kept of one address: a handful, the latest.
 pub(super) const KEPT: u32 = 6;
+/// Attempts there is room for as soon as there are several.
+const FIRST_ROOM: usize = 4;
 /// Attempts that no jail counts any more and that are kept only so that late events find them.
 const IDLE_RECORDS: usize = 16;
 
@@ -48,6 +51,8 @@ pub(super) struct Suspect {
     pub(super) prev: u32,
     pub(super) next: u32,
     account: ShortText,
+    /// How many pieces of evidence it holds, here so that most events need not look at them.
+    kept: u8,
 }
 
 /// What it has tried. The first two forms take no memory elsewhere.
@@ -66,19 +71,6 @@ struct Rest {
     quiet_until: Moment,
 }
 
-/// One attempt kept as evidence.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
-    at: Moment,
-    dialogue: u32,
-    port: u16,
-    source: u16,
-    cause: Cause,
-    service: Service,
-    transport: Transport,
-    account: Text,
-}
-
 impl Suspect {
     pub(super) fn new(addr: AddrKey, now: Moment) -> Self {
         Self {
@@ -89,6 +81,7 @@ impl Suspect {
             prev: NIL,
             next: NIL,
             account: ShortText::default(),
+            kept: 0,
         }
     }
 
@@ -118,10 +111,10 @@ impl Suspect {
     /// Bytes it holds outside the table, about.
     pub(super) fn outside(&self) -> usize {
         match &self.attempts {
-            Attempts::Several(records, rest) => {
+            Attempts::Several(records, _) => {
                 size_of::<Rest>()
-                    + 2 * size_of::<Record>() * records.len()
-                    + size_of::<Kept>() * rest.kept.len()
+                    + size_of::<Record>() * (FIRST_ROOM + 2 * records.len())
+                    + size_of::<Kept>() * usize::from(self.kept)
             }
             _ => 0,
         }
@@ -151,7 +144,8 @@ impl Suspect {
             return;
         }
         match &mut self.attempts {
-            Attempts::Several(records, rest) if records.len() > 1 || rest.matters(now) => {
+            // The room stays: a busy office must not take and give back memory with every login.
+            Attempts::Several(records, _) => {
                 records.remove(index);
             }
             _ => self.attempts = Attempts::None,
@@ -172,10 +166,11 @@ impl Suspect {
     fn grow(&mut self) -> (&mut Vec<Record>, &mut Rest) {
         if !self.is_large() {
             let mut rest = Box::<Rest>::default();
-            let mut records = Vec::with_capacity(4);
+            let mut records = Vec::with_capacity(FIRST_ROOM);
             if let Attempts::One(record) = &self.attempts {
                 records.push(*record);
                 rest.kept.extend(self.evidence_of_only());
+                self.kept = u8::from(!rest.kept.is_empty());
             }
             self.attempts = Attempts::Several(records, rest);
         }
@@ -193,31 +188,19 @@ impl Suspect {
             }
             return;
         };
-        let known = rest.kept.iter_mut().rfind(|kept| kept.dialogue == trace.dialogue);
+        let known = rest.kept.iter_mut().rfind(|kept| kept.is_of(trace));
         if let Some(kept) = known.filter(|_| !fresh) {
-            kept.at = now;
-            kept.cause = kept.cause.max(event.cause);
-            kept.port = event.peer.port();
-            if !event.account.is_empty() && (kept.account.is_empty() || trace.fails()) {
-                kept.account = event.account;
-            }
+            kept.raise(now, event);
             return;
         }
         if rest.kept.len() >= KEPT as usize {
             rest.kept.remove(0);
-        } else if rest.kept.len() == rest.kept.capacity() {
-            rest.kept.reserve_exact(2);
+        } else {
+            rest.kept
+                .reserve_exact(2 * usize::from(rest.kept.len() == rest.kept.capacity()));
+            self.kept += 1;
         }
-        rest.kept.push(Kept {
-            at: now,
-            dialogue: trace.dialogue,
-            port: event.peer.port(),
-            source: event.source.0,
-            cause: event.cause,
-            service: event.service,
-            transport: event.peer.transport(),
-            account: event.account,
-        });
+        rest.kept.push(Kept::new(now, event, trace));
     }
 
     /// What is kept of it, oldest first.
@@ -232,16 +215,7 @@ impl Suspect {
         let Attempts::One(record) = &self.attempts else {
             return None;
         };
-        (!record.succeeded() && record.failed()).then(|| Kept {
-            at: self.last,
-            dialogue: record.dialogue,
-            port: record.port,
-            source: record.source,
-            cause: record.cause,
-            service: record.service,
-            transport: record.transport,
-            account: self.account.text(),
-        })
+        (!record.succeeded() && record.failed()).then(|| Kept::of(record, self.last, self.account))
     }
 
     /// Whether a refusal to ban it may be reported now; once in `span`.
@@ -275,19 +249,14 @@ impl Suspect {
         suspect.account = ShortText::new(&Text::new(&saved.account));
         suspect.attempts = match (saved.rest, saved.records.first()) {
             (Some((kept, quiet_until)), _) => {
-                let kept = kept.into_iter().map(SavedKept::restored).collect();
+                let kept: Vec<Kept> = kept.into_iter().map(SavedKept::restored).collect();
+                suspect.kept = u8::try_from(kept.len()).unwrap_or(u8::MAX);
                 Attempts::Several(saved.records, Box::new(Rest { kept, quiet_until }))
             }
             (None, Some(record)) => Attempts::One(*record),
             (None, None) => Attempts::None,
         };
         suspect
-    }
-}
-
-impl Rest {
-    fn matters(&self, now: Moment) -> bool {
-        !self.kept.is_empty() || self.quiet_until > now
     }
 }
 
@@ -312,68 +281,6 @@ fn is_needed(record: &Record, now: Moment, rules: &Rules) -> bool {
     record.awaits(now) || rules.holds(record, now)
 }
 
-impl Kept {
-    fn show(&self) -> EvidenceEvent {
-        EvidenceEvent {
-            at: self.at,
-            cause: self.cause,
-            service: self.service.name().to_owned(),
-            source: self.source,
-            account: self.account.to_string(),
-            port: self.port,
-            transport: self.transport.name().to_owned(),
-        }
-    }
-
-    fn save(&self) -> SavedKept {
-        SavedKept {
-            at: self.at,
-            dialogue: self.dialogue,
-            port: self.port,
-            source: self.source,
-            cause: self.cause,
-            service: self.service,
-            transport: self.transport,
-            account: self.account.as_bytes().to_vec(),
-        }
-    }
-}
-
-/// The beginning of an account, for an address with a single attempt.
-#[derive(Clone, Copy, Debug, Default)]
-struct ShortText {
-    len: u8,
-    bytes: [u8; 7],
-}
-
-impl ShortText {
-    /// Up to 7 bytes as they are; of a longer one the first 6 and a `~`.
-    fn new(text: &Text) -> Self {
-        let from = text.as_bytes();
-        let mut short = Self::default();
-        let mut len = 0_u8;
-        for (to, byte) in short.bytes.iter_mut().zip(from) {
-            *to = *byte;
-            len += 1;
-        }
-        if from.len() > short.bytes.len()
-            && let Some(last) = short.bytes.last_mut()
-        {
-            *last = b'~';
-        }
-        short.len = len;
-        short
-    }
-
-    fn is_empty(self) -> bool {
-        self.len == 0
-    }
-
-    fn text(self) -> Text {
-        Text::new(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
-    }
-}
-
 /// One address in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Saved {
@@ -384,34 +291,6 @@ pub(super) struct Saved {
     records: Vec<Record>,
     /// For one with several attempts: the evidence, and until when no refusal is reported.
     rest: Option<(Vec<SavedKept>, Moment)>,
-}
-
-/// One piece of evidence in a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SavedKept {
-    at: Moment,
-    dialogue: u32,
-    port: u16,
-    source: u16,
-    cause: Cause,
-    service: Service,
-    transport: Transport,
-    account: Vec<u8>,
-}
-
-impl SavedKept {
-    fn restored(self) -> Kept {
-        Kept {
-            at: self.at,
-            dialogue: self.dialogue,
-            port: self.port,
-            source: self.source,
-            cause: self.cause,
-            service: self.service,
-            transport: self.transport,
-            account: Text::new(&self.account),
-        }
-    }
 }
 
 #[cfg(test)]

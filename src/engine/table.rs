@@ -4,20 +4,18 @@
 //! more. When the table is full the longest unseen address with a single attempt goes first; only when there is none
 //! does an address with more attempts go, the least suspicious of the eight longest unseen. Both are a few steps each.
 
-use hashbrown::HashTable;
 use ringfence_event::{Moment, Span};
 
 use super::hash::Key;
+use super::index::Index;
 use super::suspect::{AddrKey, Suspect};
 
 /// No address.
 pub(super) const NIL: u32 = u32::MAX;
 /// Addresses a chunk: growing the table never copies it.
 const CHUNK: usize = 4096;
-/// Parts of the index: growing one is short (4,000 addresses of a million), so that no single event waits long.
-const SHARDS: usize = 256;
 /// Bytes of the index an address, at its least dense.
-const INDEX_EACH: usize = 11;
+const INDEX_EACH: usize = 17;
 /// Addresses looked at for the least suspicious one.
 const SAMPLE: usize = 8;
 /// From this suspicion on (of 256, a threshold reached) an address is kept as long as another can go.
@@ -33,7 +31,7 @@ pub(super) struct Table {
     used: u32,
     free: u32,
     live: usize,
-    shards: Vec<HashTable<u32>>,
+    index: Index,
     single: Queue,
     several: Queue,
     /// Bytes held outside the table.
@@ -56,7 +54,7 @@ impl Table {
             used: 0,
             free: NIL,
             live: 0,
-            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            index: Index::new(),
             single: EMPTY,
             several: EMPTY,
             outside: 0,
@@ -91,11 +89,9 @@ impl Table {
     /// Where an address is.
     pub(super) fn find(&self, addr: AddrKey) -> Option<u32> {
         let hash = self.key.hash_words(addr.0);
-        let found = self
-            .shards
-            .get(shard(hash))?
-            .find(hash, |slot| self.at(*slot).is_some_and(|s| s.addr == addr));
-        found.copied()
+        self.index.find(hash, |slot| {
+            self.at(slot).is_some_and(|suspect| suspect.addr == addr)
+        })
     }
 
     /// Tracks an address that is not tracked yet.
@@ -103,19 +99,7 @@ impl Table {
         let (addr, large) = (suspect.addr, suspect.is_large());
         self.outside += suspect.outside();
         let slot = self.store(suspect);
-        let Self {
-            key, chunks, shards, ..
-        } = self;
-        let hash = key.hash_words(addr.0);
-        let rehash = |slot: &u32| {
-            let chunk = chunks.get(*slot as usize / CHUNK);
-            chunk
-                .and_then(|c| c.get(*slot as usize % CHUNK))
-                .map_or(0, |s| key.hash_words(s.addr.0))
-        };
-        if let Some(shard) = shards.get_mut(shard(hash)) {
-            shard.insert_unique(hash, slot, rehash);
-        }
+        self.index.insert(self.key.hash_words(addr.0), slot);
         self.live += 1;
         self.append(slot, large);
         slot
@@ -145,12 +129,7 @@ impl Table {
         let Some(suspect) = self.at(slot) else { return };
         let (addr, large, outside) = (suspect.addr, suspect.is_large(), suspect.outside());
         self.unlink(slot, large);
-        let hash = self.key.hash_words(addr.0);
-        if let Some(shard) = self.shards.get_mut(shard(hash))
-            && let Ok(entry) = shard.find_entry(hash, |other| *other == slot)
-        {
-            entry.remove();
-        }
+        self.index.remove(self.key.hash_words(addr.0), slot);
         let free = self.free;
         if let Some(place) = self.at_mut(slot) {
             *place = Suspect::new(AddrKey([0, 0]), Moment::EPOCH);
@@ -288,9 +267,4 @@ fn stale_at(suspect: &Suspect, horizon: Span) -> Moment {
 
 fn tick(at: Moment) -> u64 {
     at.as_millis() / TICK
-}
-
-fn shard(hash: u64) -> usize {
-    // hashbrown takes its tag from the top seven bits and the bucket from the low ones.
-    (hash >> 40) as usize % SHARDS
 }

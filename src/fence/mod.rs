@@ -18,7 +18,7 @@ use crate::clock::uptime;
 use crate::engine::Target;
 
 pub use dry_run::DryRun;
-pub use nft::{NftFence, OnChange, Watch};
+pub use nft::{Dialect, NftFence, OnChange, Watch};
 pub use reconcile::plan;
 pub use settings::{Backend, Block, FenceSettings};
 
@@ -93,6 +93,9 @@ pub trait Fence: Send {
     fn apply(&mut self, ops: &[KernelOp]) -> Result<(), FenceError>;
 
     /// Everything the kernel holds now.
+    ///
+    /// For starts and repairs, not for a timer: kernels read large sets out slowly (nf_tables about half a second for
+    /// 100,000 elements, growing with their square). [`Fence::intact`] is for the timer.
     fn list(&mut self) -> Result<Vec<Held>, FenceError>;
 
     /// Whether the rules that make the sets effective are in place, asked from the kernel; cheap enough for a timer.

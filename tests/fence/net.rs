@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
+use ringfence::clock::uptime;
 use ringfence::engine::Target;
-use ringfence::fence::{Fence, FenceSettings, Held, KernelOp, open};
+use ringfence::fence::{Dialect, Fence, FenceSettings, Held, KernelOp, NftFence, open};
 use ringfence_event::Span;
 
 pub(crate) const HOUR: Span = Span::from_secs(3600);
@@ -112,6 +113,15 @@ pub(crate) fn run(program: &str, args: &[&str]) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {}: {error}", args.join(" "));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// A fence that changes elements as it must with older kernels, installed.
+pub(crate) fn installed_keeping(settings: &FenceSettings) -> Box<dyn Fence> {
+    let mut fence = NftFence::open(settings, uptime)
+        .unwrap()
+        .speaking(Dialect::Keeping);
+    fence.install().unwrap();
+    Box::new(fence)
 }
 
 /// A fence in the namespace of this thread, installed.

@@ -10,7 +10,8 @@ use ringfence_event::Span;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::net::{
-    HOUR, Line, Net, about, address, ban, held, installed, installed_with, nth, prefix, socket, unban,
+    HOUR, Line, Net, about, address, ban, held, installed, installed_keeping, installed_with, nth, prefix,
+    socket, unban,
 };
 
 /// Bans `target`: nothing from `caller` arrives any more, everything from `other` does; until it is unbanned.
@@ -224,35 +225,37 @@ fn with_reject_the_sender_is_told() {
 
 #[test]
 fn banning_again_sets_the_new_time_whether_longer_equal_or_shorter() {
-    Net::test(|_| {
-        let mut fence = installed();
-        for target in [
-            address("192.0.2.10"),
-            socket("[2001:db8::10]:5060"),
-            prefix("198.51.100.0/24"),
+    Net::test(|_| banning_again(installed()));
+    Net::test(|_| banning_again(installed_keeping(&FenceSettings::default())));
+}
+
+fn banning_again(mut fence: Box<dyn Fence>) {
+    for target in [
+        address("192.0.2.10"),
+        socket("[2001:db8::10]:5060"),
+        prefix("198.51.100.0/24"),
+    ] {
+        for remaining in [
+            HOUR,
+            HOUR.times(2),
+            Span::FOREVER,
+            Span::from_secs(60),
+            Span::from_secs(20),
         ] {
-            for remaining in [
-                HOUR,
-                HOUR.times(2),
-                Span::FOREVER,
-                Span::from_secs(60),
-                Span::from_secs(20),
-            ] {
-                fence.apply(&[ban(target, remaining)]).unwrap();
-                about(held(&mut *fence, target).unwrap().remaining, remaining);
-            }
-            std::thread::sleep(Duration::from_millis(1200));
-            fence.apply(&[ban(target, Span::from_secs(20))]).unwrap();
-            let refreshed = held(&mut *fence, target).unwrap().remaining;
-            assert!(
-                refreshed > Span::from_millis(19_500),
-                "the same time again begins anew: {refreshed}"
-            );
-            fence.apply(&[ban(target, Span::ZERO)]).unwrap();
-            assert_eq!(held(&mut *fence, target), None, "no time left is no ban");
-            fence.apply(&[unban(target)]).unwrap();
+            fence.apply(&[ban(target, remaining)]).unwrap();
+            about(held(&mut *fence, target).unwrap().remaining, remaining);
         }
-    });
+        std::thread::sleep(Duration::from_millis(1200));
+        fence.apply(&[ban(target, Span::from_secs(20))]).unwrap();
+        let refreshed = held(&mut *fence, target).unwrap().remaining;
+        assert!(
+            refreshed > Span::from_millis(19_500),
+            "the same time again begins anew: {refreshed}"
+        );
+        fence.apply(&[ban(target, Span::ZERO)]).unwrap();
+        assert_eq!(held(&mut *fence, target), None, "no time left is no ban");
+        fence.apply(&[unban(target)]).unwrap();
+    }
 }
 
 #[test]

@@ -10,6 +10,9 @@ pub const MAX_ELEMENTS: usize = 1000;
 /// The list of elements of a message is closed before it reaches this size, whatever the elements hold.
 const MAX_LIST: usize = 60_000;
 
+/// A thousand elements take 60 kB; restoring a whole table may take a thousand times that, once.
+const KEPT_MEMORY: usize = 256 << 10;
+
 const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
 const EXCLUSIVE: u16 = 0x200;
@@ -49,9 +52,10 @@ impl Batch {
         batch
     }
 
-    /// Drops everything and begins anew, keeping the memory.
+    /// Drops everything and begins anew, keeping the memory unless it was unusually much.
     pub fn restart(&mut self, seq: u32) {
         self.writer.bytes.clear();
+        self.writer.bytes.shrink_to(KEPT_MEMORY);
         self.writer.overflow = false;
         self.first = seq;
         self.next = seq;
@@ -143,8 +147,6 @@ impl Batch {
     }
 
     /// Adds elements to a set, in as many messages as they need; refused (`EEXIST`) when one is there already.
-    ///
-    /// Without that exclusion kernels differ: since 6.12 they take over a *different* timeout, older ones keep the old.
     pub fn add_elements<'a>(
         &mut self,
         table: &str,
@@ -152,6 +154,17 @@ impl Batch {
         elements: impl IntoIterator<Item = Element<'a>>,
     ) {
         self.elements(Kind::NewElement, CREATE | EXCLUSIVE, table, set, elements);
+    }
+
+    /// The same, but not refused when one is there already. Kernels before 6.12 then leave it as it is, later ones take
+    /// over its timeout.
+    pub fn put_elements<'a>(
+        &mut self,
+        table: &str,
+        set: &str,
+        elements: impl IntoIterator<Item = Element<'a>>,
+    ) {
+        self.elements(Kind::NewElement, CREATE, table, set, elements);
     }
 
     /// Removes elements from a set, in as many messages as they need; refused (`ENOENT`) when one isn't there.
@@ -162,6 +175,16 @@ impl Batch {
         elements: impl IntoIterator<Item = Element<'a>>,
     ) {
         self.elements(Kind::DeleteElement, 0, table, set, elements);
+    }
+
+    /// The same, but not refused when one isn't there; since Linux 6.3.
+    pub fn destroy_elements<'a>(
+        &mut self,
+        table: &str,
+        set: &str,
+        elements: impl IntoIterator<Item = Element<'a>>,
+    ) {
+        self.elements(Kind::DestroyElement, 0, table, set, elements);
     }
 
     fn elements<'a>(

@@ -18,6 +18,8 @@ pub struct Element<'a> {
     pub timeout: Option<u64>,
     /// Whether it is the first key after a range instead of a key (interval sets).
     pub end: bool,
+    /// Whether all of the timeout is left even if it is there already, with the same timeout (since Linux 6.12).
+    pub anew: bool,
     /// Whether its range has no end, because it goes up to the last key there is (interval sets).
     pub open: bool,
 }
@@ -29,6 +31,7 @@ impl<'a> Element<'a> {
             key,
             timeout: None,
             end: false,
+            anew: false,
             open: false,
         }
     }
@@ -40,6 +43,12 @@ impl<'a> Element<'a> {
             timeout: millis,
             ..self
         }
+    }
+
+    /// The same, with all of its timeout left even if it is there already.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { anew: true, ..self }
     }
 
     /// The first key after a range.
@@ -56,6 +65,9 @@ impl<'a> Element<'a> {
                 w.be32(3, INTERVAL_END);
             } else if let Some(millis) = self.timeout {
                 w.be64(4, millis);
+                if self.anew {
+                    w.be64(5, millis);
+                }
             }
             w.nest(1, |w| w.attr(1, self.key));
             if self.open {

@@ -36,11 +36,11 @@ pub enum Kind {
     DeleteElement,
     NewGeneration,
     GetGeneration,
+    DestroyElement = 30,
 }
 
 impl Kind {
-    /// In the kernel's order.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::NewTable,
         Self::GetTable,
         Self::DeleteTable,
@@ -58,6 +58,7 @@ impl Kind {
         Self::DeleteElement,
         Self::NewGeneration,
         Self::GetGeneration,
+        Self::DestroyElement,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -66,7 +67,7 @@ impl Kind {
 
     fn from_number(number: u16) -> Option<Self> {
         let index = number.checked_sub(SUBSYSTEM)?;
-        Self::ALL.get(usize::from(index)).copied()
+        Self::ALL.into_iter().find(|kind| *kind as u16 == index)
     }
 }
 

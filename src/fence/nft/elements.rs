@@ -1,20 +1,18 @@
 //! Adds and removes single addresses and sockets: one transaction for up to a thousand.
 //!
-//! A transaction is all or nothing, and kernels differ in what an `add` of something present does to its timeout. So the
-//! first try adds everything under the condition that it isn't there. If the kernel refuses, each change becomes a
-//! message of its own, the kernel says of each what is wrong with it, and the next try takes that into account: what is
-//! there already is replaced, what is gone already isn't removed, what can't be done is reported, and the rest is in
-//! force.
+//! A transaction is all or nothing. If the kernel refuses one, each change becomes a message of its own, the kernel says
+//! of each what is wrong with it, and the next try leaves out what can't be done: that is reported, the rest is in force.
 
 use std::io;
 
-use nix::libc::{EEXIST, ENOENT};
+use nix::libc::{ENFILE, ENOENT, ENOSPC};
 use ringfence_event::Span;
 use ringfence_nfnl::{Batch, Element};
 
+use super::dialect::Dialect;
 use super::failure::Failures;
 use super::layout::{Key, SetId, TABLE, place};
-use super::link::Link;
+use super::link::{Link, errno};
 use super::timeout::millis;
 use crate::engine::Target;
 use crate::fence::KernelOp;
@@ -22,9 +20,9 @@ use crate::fence::KernelOp;
 /// Changes in one transaction.
 const CHUNK: usize = 1000;
 
-/// How often a transaction is tried; each try settles what it learned from the one before, so that only elements that
-/// expire between two tries need more than three.
-const TRIES: usize = 6;
+/// How often a refused transaction is tried with what was learned from the try before; only elements that expire between
+/// two tries need more than two.
+const TRIES: usize = 4;
 
 /// One change on its way into the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +34,14 @@ pub(super) struct Change {
 }
 
 /// What the next transaction does about a change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Add it; it isn't there, as far as is known.
-    Add(Option<u64>),
-    /// Remove it and add it with a new timeout.
-    Replace(Option<u64>),
-    /// Remove it.
-    Delete,
+    /// Hold it for so many milliseconds from now, or for ever.
+    Hold(Option<u64>),
+    /// Hold it no longer.
+    Release,
+    /// Remove it; it is there if anything is.
+    Remove,
     /// Nothing any more.
     Settled,
 }
@@ -56,8 +54,8 @@ impl Change {
                 target,
                 remaining: Span::ZERO,
             }
-            | KernelOp::Delete { target } => (target, Step::Delete),
-            KernelOp::Add { target, remaining } => (target, Step::Add(millis(remaining))),
+            | KernelOp::Delete { target } => (target, Step::Release),
+            KernelOp::Add { target, remaining } => (target, Step::Hold(millis(remaining))),
         };
         let (set, key) = place(&target)?;
         Some(Self {
@@ -68,46 +66,67 @@ impl Change {
         })
     }
 
-    fn element(&self, timeout: Option<u64>) -> Element<'_> {
+    fn element(&self) -> Element<'_> {
+        let timeout = if let Step::Hold(timeout) = self.step {
+            timeout
+        } else {
+            None
+        };
         Element::new(self.key.bytes()).timeout(timeout)
+    }
+
+    fn is_hold(&self) -> bool {
+        matches!(self.step, Step::Hold(_))
     }
 }
 
 /// Carries out all changes, of which no two have the same target; adds to `failures` what can't be done.
-pub(super) fn apply(link: &mut Link, changes: &mut [Change], failures: &mut Failures) -> io::Result<()> {
+pub(super) fn apply(
+    link: &mut Link,
+    dialect: Dialect,
+    changes: &mut [Change],
+    failures: &mut Failures,
+) -> io::Result<()> {
     for chunk in changes.chunks_mut(CHUNK) {
-        if chunk.len() == 1 || !link.transact(|batch| fill_grouped(batch, chunk))?.1.is_empty() {
-            settle(link, chunk, failures)?;
+        let alone = chunk.len() == 1;
+        if alone
+            || !link
+                .transact(|batch| fill_grouped(batch, dialect, chunk))?
+                .1
+                .is_empty()
+        {
+            settle(link, dialect, chunk, failures)?;
         }
     }
     Ok(())
 }
 
-/// One message for all additions to a set, one for all removals.
-fn fill_grouped(batch: &mut Batch, chunk: &[Change]) {
+/// As few messages as possible. What is let go comes first and makes room.
+fn fill_grouped(batch: &mut Batch, dialect: Dialect, chunk: &[Change]) {
     for set in SetId::HASHED {
-        let of_set = || chunk.iter().filter(|change| change.set == set);
-        let deletes = of_set().filter(|change| matches!(change.step, Step::Delete));
-        batch.delete_elements(TABLE, set.name(), deletes.map(|change| change.element(None)));
+        let released = chunk
+            .iter()
+            .filter(|change| change.set == set && change.step == Step::Release);
+        dialect.release(batch, set, released.map(Change::element));
     }
     for set in SetId::HASHED {
-        let adds = chunk
+        let held = chunk
             .iter()
-            .filter(|change| change.set == set)
-            .filter_map(|change| match change.step {
-                Step::Add(timeout) => Some(change.element(timeout)),
-                _ => None,
-            });
-        batch.add_elements(TABLE, set.name(), adds);
+            .filter(|change| change.set == set && change.is_hold());
+        dialect.hold(batch, set, held.map(Change::element));
     }
 }
 
-/// One message for each change, tried until the kernel takes all that can be taken.
-fn settle(link: &mut Link, chunk: &mut [Change], failures: &mut Failures) -> io::Result<()> {
-    let mut latest = None;
-    for _ in 0..TRIES {
+/// One message (or a few) for each change, tried until the kernel takes all that can be taken.
+fn settle(
+    link: &mut Link,
+    dialect: Dialect,
+    chunk: &mut [Change],
+    failures: &mut Failures,
+) -> io::Result<()> {
+    for attempt in 1..=TRIES {
         let mut owners = Vec::with_capacity(chunk.len());
-        let (first, refusals) = link.transact(|batch| fill_single(batch, chunk, &mut owners))?;
+        let (first, refusals) = link.transact(|batch| fill_single(batch, dialect, chunk, &mut owners))?;
         if refusals.is_empty() {
             return Ok(());
         }
@@ -120,44 +139,46 @@ fn settle(link: &mut Link, chunk: &mut [Change], failures: &mut Failures) -> io:
             let Some(change) = owner else {
                 return Err(refusal.error);
             };
-            change.step = match (change.step, super::link::errno(&refusal.error)) {
-                (Step::Add(timeout), Some(EEXIST)) => Step::Replace(timeout),
-                (Step::Replace(timeout), Some(ENOENT)) => Step::Add(timeout),
-                (Step::Settled, _) | (Step::Delete, Some(ENOENT)) => Step::Settled,
+            change.step = match (change.step, errno(&refusal.error)) {
+                (Step::Settled, _) | (Step::Release | Step::Remove, Some(ENOENT)) => Step::Settled,
+                // There is no room for what isn't there, not even for a moment.
+                (Step::Release, Some(ENFILE | ENOSPC)) => Step::Remove,
+                // It ended while it was replaced.
+                (Step::Hold(timeout), Some(ENOENT)) if dialect == Dialect::Keeping && attempt < TRIES => {
+                    Step::Hold(timeout)
+                }
                 _ => {
                     failures.push(change.target, change.set, refusal.error);
                     Step::Settled
                 }
             };
-            latest = Some(change.set);
         }
     }
-    let set = latest.unwrap_or(SetId::Banned4);
-    for change in chunk
-        .iter()
-        .filter(|change| !matches!(change.step, Step::Settled))
-    {
-        failures.push(
-            change.target,
-            set,
-            io::Error::new(io::ErrorKind::TimedOut, "the set kept changing"),
-        );
+    for change in chunk.iter().filter(|change| change.step != Step::Settled) {
+        let error = io::Error::new(io::ErrorKind::TimedOut, "the set kept changing");
+        failures.push(change.target, change.set, error);
     }
     Ok(())
 }
 
-/// Removals first, so that they make room; `owners` gets the change behind each message.
-fn fill_single(batch: &mut Batch, chunk: &[Change], owners: &mut Vec<usize>) {
-    for (index, change) in chunk.iter().enumerate() {
-        if matches!(change.step, Step::Delete | Step::Replace(_)) {
-            batch.delete_elements(TABLE, change.set.name(), [change.element(None)]);
-            owners.push(index);
-        }
-    }
-    for (index, change) in chunk.iter().enumerate() {
-        if let Step::Add(timeout) | Step::Replace(timeout) = change.step {
-            batch.add_elements(TABLE, change.set.name(), [change.element(timeout)]);
-            owners.push(index);
+/// `owners` gets, for each message, the index of the change behind it.
+fn fill_single(batch: &mut Batch, dialect: Dialect, chunk: &[Change], owners: &mut Vec<usize>) {
+    for holds in [false, true] {
+        for (index, change) in chunk
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.is_hold() == holds)
+        {
+            let before = batch.last_seq();
+            let element = std::iter::once(change.element());
+            match change.step {
+                Step::Hold(_) => dialect.hold(batch, change.set, element),
+                Step::Release => dialect.release(batch, change.set, element),
+                Step::Remove => batch.delete_elements(TABLE, change.set.name(), element),
+                Step::Settled => (),
+            }
+            let messages = usize::try_from(batch.last_seq().wrapping_sub(before)).unwrap_or(0);
+            owners.extend(std::iter::repeat_n(index, messages));
         }
     }
 }

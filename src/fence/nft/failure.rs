@@ -96,3 +96,53 @@ impl Failures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os(errno: i32) -> io::Error {
+        io::Error::from_raw_os_error(errno)
+    }
+
+    #[test]
+    fn each_error_names_who_must_act() {
+        assert!(matches!(failure("ask", os(EPERM)), FenceError::Permission { .. }));
+        for errno in [EPROTONOSUPPORT, EAFNOSUPPORT, EOPNOTSUPP] {
+            assert!(
+                matches!(failure("ask", os(errno)), FenceError::Unsupported { .. }),
+                "{errno}"
+            );
+        }
+        assert!(matches!(
+            first_question(os(EINVAL)),
+            FenceError::Unsupported { .. }
+        ));
+        assert!(matches!(first_question(os(EPERM)), FenceError::Permission { .. }));
+        assert!(matches!(failure("ask", os(EINVAL)), FenceError::Kernel { .. }));
+    }
+
+    #[test]
+    fn many_failures_make_one_message_that_names_a_few() {
+        let mut failures = Failures::default();
+        for last in 0..9 {
+            let target = Target::Address([192, 0, 2, last].into());
+            failures.push(
+                target,
+                SetId::Banned4,
+                os(if last == 8 { ENFILE } else { EINVAL }),
+            );
+        }
+        let error = failures.into_result(7).unwrap_err();
+        assert!(
+            matches!(error, FenceError::Full { .. }),
+            "the admin can act on that one"
+        );
+        let text = error.to_string();
+        assert!(
+            text.contains("192.0.2.4 and 4 more") && text.contains("now 7"),
+            "{text}"
+        );
+        assert!(Failures::default().into_result(7).is_ok());
+    }
+}

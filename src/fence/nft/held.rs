@@ -5,7 +5,7 @@ use std::io;
 use ringfence_event::Span;
 use ringfence_nfnl::{elements, request};
 
-use super::layout::{SetId, TABLE};
+use super::layout::{Key, SetId, TABLE};
 use super::link::{Link, invalid};
 use super::timeout::remaining;
 
@@ -13,9 +13,9 @@ use super::timeout::remaining;
 const READS: usize = 8;
 
 /// An element that the kernel holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
-    pub(super) key: Vec<u8>,
+    pub(super) key: Key,
     /// Whether it is the first key behind a range.
     pub(super) end: bool,
     pub(super) remaining: Span,
@@ -44,8 +44,9 @@ pub(super) fn items(link: &mut Link, set: SetId) -> io::Result<Vec<Item>> {
 }
 
 fn once(list: &mut Vec<Item>) {
-    list.sort_by(|one, other| (&one.key, one.end).cmp(&(&other.key, other.end)));
-    list.dedup_by(|one, other| one.key == other.key && one.end == other.end);
+    // An end stands before a start of the same key, so that the list can be added again in its order.
+    list.sort_unstable_by_key(|item| (item.key, !item.end));
+    list.dedup_by_key(|item| (item.key, item.end));
 }
 
 fn read(link: &mut Link, set: SetId) -> io::Result<Vec<Item>> {
@@ -60,9 +61,8 @@ fn read(link: &mut Link, set: SetId) -> io::Result<Vec<Item>> {
             let (_, _, found) = elements(message).map_err(invalid)?;
             for element in found {
                 let element = element.map_err(invalid)?;
-                let fits = element.key.len() == set.key_len() && (set.is_interval() || !element.end);
-                if let Some(remaining) = remaining(element.timeout, element.expiration).filter(|_| fits) {
-                    let key = element.key.to_vec();
+                let key = Key::of(set, element.key).filter(|_| set.is_interval() || !element.end);
+                if let Some((key, remaining)) = key.zip(remaining(element.timeout, element.expiration)) {
                     list.push(Item {
                         key,
                         end: element.end,

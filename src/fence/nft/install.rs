@@ -216,9 +216,9 @@ fn rebuild(link: &mut Link, layout: &Layout) -> Result<Option<io::Error>, FenceE
 /// An element on its way from the old set to the new one.
 fn element(item: &Item) -> Element<'_> {
     if item.end {
-        Element::end(&item.key)
+        Element::end(item.key.bytes())
     } else {
-        Element::new(&item.key).timeout(millis(item.remaining))
+        Element::new(item.key.bytes()).timeout(millis(item.remaining))
     }
 }
 

@@ -252,7 +252,7 @@ impl Layout {
 }
 
 /// The key of an element, in the set's own layout.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     bytes: [u8; 20],
     len: u8,
@@ -281,6 +281,13 @@ impl Key {
         self.len = self
             .len
             .saturating_add(u8::try_from(part.len()).unwrap_or(u8::MAX));
+    }
+
+    /// From an element of `set`; `None` if it has another size than the set's keys.
+    pub(super) fn of(set: SetId, bytes: &[u8]) -> Option<Self> {
+        let mut key = Self::default();
+        key.push(bytes);
+        (bytes.len() == set.key_len()).then_some(key)
     }
 
     /// As it stands in the kernel.

@@ -3,6 +3,7 @@
 //! The table is made once ([`layout`]); a ban is one element with a timeout. It stays when the daemon stops or dies, and
 //! ends by itself.
 
+mod dialect;
 mod elements;
 mod failure;
 mod held;
@@ -28,6 +29,7 @@ use self::segments::Family;
 use super::{Clock, Fence, FenceError, FenceSettings, Held, KernelOp, Proven};
 use crate::engine::Target;
 
+pub use dialect::Dialect;
 pub use watch::{OnChange, Watch};
 
 /// The nf_tables backend.
@@ -36,6 +38,7 @@ pub struct NftFence {
     capacity: u32,
     clock: Clock,
     link: Link,
+    dialect: Option<Dialect>,
     prefixes: [Prefixes; 2],
 }
 
@@ -50,14 +53,24 @@ impl NftFence {
             capacity: settings.capacity,
             clock,
             link,
+            dialect: None,
             prefixes: [Prefixes::new(Family::V4), Prefixes::new(Family::V6)],
         })
+    }
+
+    /// Fixes how elements are changed instead of finding it out when installing.
+    #[must_use]
+    pub fn speaking(self, dialect: Dialect) -> Self {
+        Self {
+            dialect: Some(dialect),
+            ..self
+        }
     }
 
     fn hashed(&mut self, list: &mut Vec<Held>) -> std::io::Result<()> {
         for set in SetId::HASHED {
             list.extend(items(&mut self.link, set)?.into_iter().filter_map(|item| {
-                let target = target(set, &item.key)?;
+                let target = target(set, item.key.bytes())?;
                 Some(Held {
                     target,
                     remaining: item.remaining,
@@ -76,6 +89,10 @@ impl Fence for NftFence {
 
     fn install(&mut self) -> Result<Proven, FenceError> {
         install::install(&mut self.link, &self.layout)?;
+        if self.dialect.is_none() {
+            let found = Dialect::of(&mut self.link).map_err(|error| failure("hold a test element", error))?;
+            self.dialect = Some(found);
+        }
         let now = (self.clock)();
         for prefixes in &mut self.prefixes {
             let adopted = prefixes.adopt(&mut self.link, now);
@@ -88,8 +105,13 @@ impl Fence for NftFence {
     fn apply(&mut self, ops: &[KernelOp]) -> Result<(), FenceError> {
         let mut failures = Failures::default();
         let mut changes = latest(ops);
-        elements::apply(&mut self.link, &mut changes, &mut failures)
-            .map_err(|error| failure("change the banned addresses", error))?;
+        elements::apply(
+            &mut self.link,
+            self.dialect.unwrap_or(Dialect::Keeping),
+            &mut changes,
+            &mut failures,
+        )
+        .map_err(|error| failure("change the banned addresses", error))?;
         if ops.len() > changes.len() {
             let now = (self.clock)();
             for prefixes in &mut self.prefixes {

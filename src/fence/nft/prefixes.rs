@@ -203,7 +203,7 @@ impl Prefixes {
     /// Asks the kernel for its segments.
     fn read(&mut self, link: &mut Link, now: Moment) -> io::Result<()> {
         let ends = items(link, self.set)?.into_iter().filter_map(|item| {
-            let at = address(self.family, &item.key)?;
+            let at = address(self.family, item.key.bytes())?;
             Some(if item.end {
                 (at, false, Moment::NEVER, 0)
             } else {
