@@ -26,7 +26,7 @@ impl DemoArgs {
             let exit = match error {
                 DemoError::Start(_) => Exit::Unavailable,
                 DemoError::Io(_) => Exit::IoErr,
-                DemoError::Bound => Exit::Software,
+                DemoError::Bound | DemoError::Broken(_) => Exit::Software,
             };
             CliError::new(exit, error.to_string())
         })?;

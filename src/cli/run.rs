@@ -39,8 +39,8 @@ impl RunArgs {
             .map_err(|error| CliError::new(Exit::OsErr, format!("the runtime: {error}")))?;
         runtime.block_on(async {
             let daemon = Daemon::start(config, setup).map_err(|error| failed(&error))?;
-            daemon.serve(std::future::pending()).await;
-            Ok::<_, CliError>(())
+            let served = daemon.serve(std::future::pending()).await;
+            served.map_err(|broken| CliError::new(Exit::Software, broken.to_string()))
         })?;
         if self.purge {
             fence::open(&fence_settings)

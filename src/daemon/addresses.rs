@@ -42,9 +42,14 @@ impl Names {
         failed
     }
 
-    /// Every address known now, in order.
-    pub fn addresses(&self) -> BTreeSet<IpAddr> {
-        self.last.values().flatten().copied().collect()
+    /// What these names resolved to last, in order.
+    pub fn addresses(&self, names: &[String]) -> BTreeSet<IpAddr> {
+        names
+            .iter()
+            .filter_map(|name| self.last.get(name))
+            .flatten()
+            .copied()
+            .collect()
     }
 }
 
@@ -85,15 +90,15 @@ mod tests {
         let mut names = Names::default();
         let wanted = ["localhost".to_string(), "no-such-name.invalid".to_string()];
         assert_eq!(names.resolve(&wanted).await, ["no-such-name.invalid"]);
-        let known = names.addresses();
+        let known = names.addresses(&wanted);
         assert!(known.iter().all(IpAddr::is_loopback) && !known.is_empty());
         names
             .last
             .insert("no-such-name.invalid".into(), vec!["192.0.2.7".parse().unwrap()]);
         names.resolve(&wanted).await;
-        assert!(names.addresses().contains(&"192.0.2.7".parse().unwrap()));
+        assert!(names.addresses(&wanted).contains(&"192.0.2.7".parse().unwrap()));
         names.resolve(&[]).await;
-        assert!(names.addresses().is_empty());
+        assert!(names.addresses(&wanted).is_empty());
     }
 
     #[test]

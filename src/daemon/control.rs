@@ -1,5 +1,6 @@
 //! Answers the admin's requests.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,8 +15,9 @@ use crate::admin::{
 };
 use crate::clock::{Clock, iso};
 use crate::config::Config;
-use crate::engine::{Command, Reply};
+use crate::engine::{Command, Reply, Target};
 use crate::exit::Exit;
+use crate::fence::{self, FenceSettings};
 use crate::health::{Health, State};
 use crate::store::{Happening, HistoryEntry, Store};
 
@@ -42,6 +44,7 @@ struct Shown {
     sources: Vec<Health>,
     names: Vec<String>,
     unresolved: Vec<String>,
+    fence: FenceSettings,
 }
 
 impl Control {
@@ -66,12 +69,13 @@ impl Control {
     }
 
     /// Shows these sources and unresolved names from now on.
-    pub fn show(&self, sources: &Sources, unresolved: Vec<String>) {
+    pub fn show(&self, sources: &Sources, unresolved: Vec<String>, fence: &FenceSettings) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Shown {
             sources: sources.healths(),
             names: sources.names(),
             unresolved,
+            fence: fence.clone(),
         };
     }
 
@@ -125,14 +129,31 @@ impl Control {
     async fn banned(&self) -> Option<AdminAnswer> {
         let bans = ask(&self.inbox, Request::Bans).await?;
         let now = self.clock.now();
+        let packets = self.packets().await;
         let mut views: Vec<_> = bans
             .iter()
-            .map(|(ban, packets)| (ban, BanView::new(ban, *packets, now)))
+            .map(|ban| (ban, BanView::new(ban, packets.get(&ban.target).copied(), now)))
             .collect();
         views.sort_by_key(|(ban, _)| (ban.since, ban.target));
         Some(AdminAnswer::Banned(
             views.into_iter().map(|(_, view)| view).collect(),
         ))
+    }
+
+    /// Packets dropped, by target. Asked over a connection of its own, since reading out a large set takes long and the core
+    /// thread has better things to do; empty when the kernel can't be asked.
+    async fn packets(&self) -> HashMap<Target, u64> {
+        let settings = self
+            .shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fence
+            .clone();
+        let listed = tokio::task::spawn_blocking(move || fence::open(&settings)?.list()).await;
+        let held = listed.ok().and_then(Result::ok).unwrap_or_default();
+        held.into_iter()
+            .filter_map(|held| Some((held.target, held.packets?)))
+            .collect()
     }
 
     async fn why(&self, addr: std::net::IpAddr) -> Option<AdminAnswer> {

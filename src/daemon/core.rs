@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_event::{Moment, SecurityEvent, Span};
+use ringfence_event::{Moment, Span};
 
-use super::enforcer::Enforcer;
+use super::enforcer::{Enforcer, Look};
 use super::inbox::{Delivery, Inbox};
 use super::latency::Latency;
 use super::request::{Commanded, CoreStatus, Request};
@@ -75,24 +75,33 @@ impl Core {
                 .wait(Some(self.patience(verified)), BATCH, &mut delivery);
             let now = self.clock.now();
             self.judge(now, &delivery);
-            let mut ruleset_changed = false;
+            let mut changed = None;
             for request in delivery.requests.drain(..) {
                 match request {
                     Request::Stop => return,
-                    Request::RulesetChanged => ruleset_changed = true,
+                    Request::RulesetChanged(change) => changed = changed.max(Some(change)),
                     other => self.answer(now, other),
                 }
             }
             self.engine.expire(now, &mut self.verdicts);
-            self.carry_out(now, None);
-            if ruleset_changed || now.since(verified) >= self.verify || self.enforcer.wants_healing(now) {
+            self.carry_out_orders(now);
+            if let Some(change) = changed {
+                self.enforcer.heal(now, &self.engine, Look::after(change));
+            } else if self.enforcer.wants_healing(now) {
+                self.enforcer.heal(now, &self.engine, Look::AtEverything);
+            } else if now.since(verified) >= self.verify {
                 verified = now;
-                if self.store.take_incomplete() {
-                    let bans: Vec<Ban> = self.engine.bans().cloned().collect();
-                    self.store.put_all(&bans);
-                }
-                self.enforcer.heal(now, &self.engine);
+                self.enforcer.heal(now, &self.engine, Look::AtRules);
+                self.keep_store_complete();
             }
+        }
+    }
+
+    /// Hands the store every ban in force when its file was damaged or taken away meanwhile.
+    fn keep_store_complete(&self) {
+        if self.store.take_incomplete() {
+            let bans: Vec<Ban> = self.engine.bans().cloned().collect();
+            self.store.put_all(&bans);
         }
     }
 
@@ -105,34 +114,39 @@ impl Core {
         Duration::from(next.since(self.clock.now())) + Duration::from_millis(1)
     }
 
+    /// Judges what was delivered, then makes the kernel hold all of it in one transaction: judging an event takes less than
+    /// a microsecond, a transaction several.
     fn judge(&mut self, now: Moment, delivery: &Delivery) {
-        for (read, event) in &delivery.events {
+        let mut read = Vec::new();
+        for (stopwatch, event) in &delivery.events {
             self.engine.observe(now, event, &mut self.verdicts);
-            self.carry_out(now, Some((*read, event)));
+            read.resize(self.verdicts.len(), Some(*stopwatch));
         }
+        self.carry_out(now, &read, delivery);
     }
 
-    /// Kernel first, then who watches, then the store, then the log.
-    fn carry_out(&mut self, now: Moment, because: Option<(Stopwatch, &SecurityEvent)>) {
+    /// Kernel first, then who watches, then the store, then the log. `read` has a stopwatch for each verdict that came from
+    /// an event, started when that was read from the wire.
+    fn carry_out(&mut self, now: Moment, read: &[Option<Stopwatch>], because: &Delivery) {
+        let mut took = Vec::new();
         if !self.verdicts.is_empty() {
             self.enforcer.enforce(now, &self.verdicts);
+            took.extend(read.iter().map(|read| read.map(|read| read.elapsed())));
         }
-        let took = because
-            .filter(|_| !self.verdicts.is_empty())
-            .map(|(read, _)| read.elapsed());
+        took.resize(self.verdicts.len(), None);
         if let Some(witness) = &mut self.witness {
-            if let Some((_, event)) = because {
+            for (_, event) in &because.events {
                 witness.saw(now, event);
             }
-            for verdict in &self.verdicts {
-                witness.decided(now, verdict, took);
+            for (verdict, took) in self.verdicts.iter().zip(&took) {
+                witness.decided(now, verdict, *took);
             }
         }
         if self.verdicts.is_empty() {
             return;
         }
         self.store.record(now, &self.verdicts);
-        for verdict in self.verdicts.drain(..) {
+        for (verdict, took) in self.verdicts.drain(..).zip(took) {
             if let (Verdict::Ban(_), Some(took)) = (&verdict, took) {
                 self.latency.add(took);
             }
@@ -140,11 +154,16 @@ impl Core {
         }
     }
 
+    /// Carries out what did not come from an event.
+    fn carry_out_orders(&mut self, now: Moment) {
+        self.carry_out(now, &[], &Delivery::default());
+    }
+
     fn answer(&mut self, now: Moment, request: Request) {
         match request {
             Request::Command(command, answer) => {
                 let reply = self.engine.command(now, command, &mut self.verdicts);
-                self.carry_out(now, None);
+                self.carry_out_orders(now);
                 let kernel = self.enforcer.problem().map(ToOwned::to_owned);
                 let _ = answer.send(Commanded { reply, kernel });
             }
@@ -152,21 +171,21 @@ impl Core {
                 let _ = answer.send(self.status());
             }
             Request::Bans(answer) => {
-                let _ = answer.send(self.bans());
+                let _ = answer.send(self.engine.bans().cloned().collect());
             }
             Request::Why(addr, answer) => {
                 let _ = answer.send(self.dossier(now, addr));
             }
             Request::Reconfigure(policy, answer) => {
                 self.engine.reconfigure(now, *policy, &mut self.verdicts);
-                self.carry_out(now, None);
+                self.carry_out_orders(now);
                 let _ = answer.send(());
             }
             Request::Refence(fence, answer) => {
                 self.enforcer.replace(now, fence, &self.engine);
                 let _ = answer.send(());
             }
-            Request::RulesetChanged | Request::Stop => {}
+            Request::RulesetChanged(_) | Request::Stop => {}
         }
     }
 
@@ -182,14 +201,6 @@ impl Core {
             store_problem: (!health.ok).then_some(health.message),
             latency_us: self.latency.percentiles(),
         }
-    }
-
-    fn bans(&mut self) -> Vec<(Ban, Option<u64>)> {
-        let packets = self.enforcer.packets();
-        self.engine
-            .bans()
-            .map(|ban| (ban.clone(), packets.get(&ban.target).copied()))
-            .collect()
     }
 
     fn dossier(&self, now: Moment, addr: IpAddr) -> crate::engine::Dossier {

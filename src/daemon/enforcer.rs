@@ -1,11 +1,9 @@
 //! Keeps the kernel holding what the engine decided, and heals it when somebody else changed it.
 
-use std::collections::HashMap;
-
 use ringfence_event::{Moment, Span};
 
 use crate::engine::{Engine, LiftReason, Target, Verdict};
-use crate::fence::{Fence, FenceError, KernelOp, Proven, plan};
+use crate::fence::{Change, Fence, FenceError, KernelOp, Proven, plan};
 
 /// How far a kernel timeout may be from the wanted one before it is corrected: its clock ticks in jiffies, and time passes
 /// between the two looks.
@@ -14,6 +12,29 @@ const TOLERANCE: Span = Span::from_millis(2000);
 const SOON: Span = Span::from_millis(250);
 /// The longest pause between two tries to heal.
 const SLOWEST: Span = Span::from_secs(30);
+
+/// Up to this many bans every comparison looks at each of them. Reading a set of 100,000 out takes the kernel about a second,
+/// so beyond it the timer asks for the rules, and elements are compared when the kernel tells that somebody removed some.
+const FEW: usize = 5000;
+
+/// How much of the kernel's state is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Rules and sets; elements too while there are few.
+    AtRules,
+    /// Rules, sets and every element.
+    AtEverything,
+}
+
+impl Look {
+    /// What has to be compared after somebody else changed the ruleset.
+    pub fn after(change: Change) -> Self {
+        match change {
+            Change::Altered => Self::AtRules,
+            Change::Removed | Change::Lost => Self::AtEverything,
+        }
+    }
+}
 
 /// The fence with what is known about its state.
 pub struct Enforcer {
@@ -73,8 +94,8 @@ impl Enforcer {
     }
 
     /// Compares the kernel with what is wanted and puts right what differs.
-    pub fn heal(&mut self, now: Moment, engine: &Engine) {
-        match self.try_heal(now, engine) {
+    pub fn heal(&mut self, now: Moment, engine: &Engine, look: Look) {
+        match self.try_heal(now, engine, look) {
             Ok(0) => self.recovered(),
             Ok(changed) => {
                 self.healed += 1;
@@ -88,11 +109,13 @@ impl Enforcer {
         }
     }
 
-    fn try_heal(&mut self, now: Moment, engine: &Engine) -> Result<usize, FenceError> {
+    fn try_heal(&mut self, now: Moment, engine: &Engine, look: Look) -> Result<usize, FenceError> {
         let mut changes = 0;
         if !self.fence.intact()? {
             self.proven = self.fence.install()?;
             changes += 1;
+        } else if look == Look::AtRules && engine.bans().len() > FEW {
+            return Ok(0);
         }
         Ok(changes + self.align(now, engine)?)
     }
@@ -113,20 +136,12 @@ impl Enforcer {
     pub fn replace(&mut self, now: Moment, fence: Box<dyn Fence>, engine: &Engine) {
         let old = self.fence.name();
         let mut before = std::mem::replace(&mut self.fence, fence);
-        self.heal(now, engine);
+        self.heal(now, engine, Look::AtEverything);
         if old != self.fence.name()
             && let Err(error) = before.purge()
         {
             tracing::warn!("the rules of the former backend {old} could not be removed: {error}");
         }
-    }
-
-    /// Packets dropped, by target, where the backend counts them; empty when the kernel can't be asked.
-    pub fn packets(&mut self) -> HashMap<Target, u64> {
-        let held = self.fence.list().unwrap_or_default();
-        held.into_iter()
-            .filter_map(|held| Some((held.target, held.packets?)))
-            .collect()
     }
 
     /// The backend's name.

@@ -18,5 +18,5 @@ mod start;
 mod witness;
 
 pub use log::start as start_log;
-pub use start::{Daemon, Setup, StartError};
+pub use start::{Broken, Daemon, Setup, StartError};
 pub use witness::Witness;

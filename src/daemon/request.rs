@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::inbox::Inbox;
 
 use crate::engine::{Ban, Command, Dossier, Policy, Reply, Totals};
-use crate::fence::Fence;
+use crate::fence::{Change, Fence};
 
 /// Where an answer goes; an asker that has gone away is not an error.
 pub type Answer<T> = oneshot::Sender<T>;
@@ -18,8 +18,8 @@ pub enum Request {
     Command(Command, Answer<Commanded>),
     /// Totals for `status`.
     Status(Answer<CoreStatus>),
-    /// Every ban in force, with the packets the kernel dropped for it where they are counted.
-    Bans(Answer<Vec<(Ban, Option<u64>)>>),
+    /// Every ban in force.
+    Bans(Answer<Vec<Ban>>),
     /// What is known of one address.
     Why(IpAddr, Answer<Dossier>),
     /// New rules; what was counted stays.
@@ -27,7 +27,7 @@ pub enum Request {
     /// Another fence instead of the present one, installed and proven already.
     Refence(Box<dyn Fence>, Answer<()>),
     /// Somebody else changed the ruleset: compare and heal.
-    RulesetChanged,
+    RulesetChanged(Change),
     /// Stop after everything that came before; bans stay in the kernel.
     Stop,
 }
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Request {
             Self::Why(..) => "Why",
             Self::Reconfigure(..) => "Reconfigure",
             Self::Refence(..) => "Refence",
-            Self::RulesetChanged => "RulesetChanged",
+            Self::RulesetChanged(_) => "RulesetChanged",
             Self::Stop => "Stop",
         })
     }

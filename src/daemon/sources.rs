@@ -70,6 +70,25 @@ impl Sources {
         }
     }
 
+    /// Starts sources again whose task has ended by itself, which only a defect of ours can cause.
+    pub fn revive(&mut self) {
+        for (at, source) in self.known.iter_mut().enumerate() {
+            if source.task.as_ref().is_some_and(JoinHandle::is_finished) {
+                tracing::error!(
+                    source = source.settings.name,
+                    "its reader ended by itself and is started again: please report this"
+                );
+                source.task = Some(spawn(
+                    at,
+                    &source.settings,
+                    &source.health,
+                    self.clock,
+                    &self.inbox,
+                ));
+            }
+        }
+    }
+
     /// The health of every source that is meant to run.
     pub fn healths(&self) -> Vec<Health> {
         self.known

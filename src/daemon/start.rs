@@ -15,6 +15,8 @@ use super::request::{Request, ask};
 use super::signals::{Signals, Wish};
 use super::sources::Sources;
 use super::witness::Witness;
+use tokio::sync::oneshot;
+
 use crate::admin;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -71,6 +73,13 @@ pub enum StartError {
     },
 }
 
+/// The core thread has ended by itself: we are at fault.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "ringfence broke and can't judge any more; bans stay in the kernel. Please report what stands in the log before this"
+)]
+pub struct Broken;
+
 /// A daemon that enforces what was banned before and is ready to watch.
 pub struct Daemon {
     config: Config,
@@ -81,6 +90,7 @@ pub struct Daemon {
     listener: admin::Listener,
     signals: Signals,
     core: JoinHandle<()>,
+    core_ended: oneshot::Receiver<()>,
     watch: Option<fence::Watch>,
 }
 
@@ -122,9 +132,14 @@ impl Daemon {
             config.fence.verify,
         );
         core.witness = setup.witness.take();
+        let (alive, core_ended) = oneshot::channel();
         let core = std::thread::Builder::new()
             .name("core".into())
-            .spawn(move || core.run())
+            .spawn(move || {
+                // dropped however the thread ends
+                let _alive: oneshot::Sender<()> = alive;
+                core.run();
+            })
             .map_err(|error| StartError::System {
                 what: "the core thread",
                 error,
@@ -138,12 +153,14 @@ impl Daemon {
             listener,
             signals,
             core,
+            core_ended,
             watch,
         })
     }
 
-    /// Watches the PBXes and serves the admin until SIGTERM, SIGINT or `stop`; then stops in order.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    /// Watches the PBXes and serves the admin until SIGTERM, SIGINT or `stop`; then stops in order. An error means that the
+    /// daemon can't go on: whoever supervises it should start it again.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), Broken> {
         let Self {
             config,
             setup,
@@ -153,6 +170,7 @@ impl Daemon {
             listener,
             mut signals,
             core,
+            mut core_ended,
             watch,
         } = self;
         let mut names = Names::default();
@@ -167,7 +185,7 @@ impl Daemon {
             &config,
             reload,
         ));
-        control.show(&sources, unresolved);
+        control.show(&sources, unresolved, &config.fence);
         let admin = tokio::spawn(admin::serve(listener, {
             let control = Arc::clone(&control);
             move |request| {
@@ -188,6 +206,7 @@ impl Daemon {
         loop {
             tokio::select! {
                 () = &mut stop => break,
+                _ = &mut core_ended => break,
                 wish = signals.next() => match wish {
                     Wish::Stop => break,
                     Wish::Reload => {
@@ -203,7 +222,8 @@ impl Daemon {
                 _ = refresher.tick() => {}
             }
             let unresolved = refresh(&mut names, &running.config, &inbox).await;
-            control.show(&sources, unresolved);
+            sources.revive();
+            control.show(&sources, unresolved, &running.config.fence);
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         sources.stop();
@@ -211,13 +231,15 @@ impl Daemon {
         running.watch = None;
         inbox.request(Request::Stop);
         let joined = tokio::task::spawn_blocking(move || core.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the core thread ended with a panic: please report this");
-        }
         if let Err(error) = store.flush(STOP) {
             tracing::error!("the last bans may not be saved: {error}");
         }
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("{Broken}");
+            return Err(Broken);
+        }
         tracing::info!("stopped; bans stay in the kernel until their time is over");
+        Ok(())
     }
 }
 
@@ -335,7 +357,9 @@ fn adopt(
 /// Watches the ruleset where there is one; without the watch the timer still heals.
 fn watch(fence: &dyn Fence, inbox: &Arc<Inbox>) -> Option<fence::Watch> {
     let inbox = Arc::clone(inbox);
-    match fence.watch(Box::new(move |_| inbox.request(Request::RulesetChanged))) {
+    match fence.watch(Box::new(move |change| {
+        inbox.request(Request::RulesetChanged(change));
+    })) {
         Ok(watch) => watch,
         Err(error) => {
             tracing::warn!("changes of the ruleset are only noticed by the timer: {error}");
@@ -346,22 +370,22 @@ fn watch(fence: &dyn Fence, inbox: &Arc<Inbox>) -> Option<fence::Watch> {
 
 /// Looks up what can change and hands it to the engine; returns the names that could not be resolved.
 async fn refresh(names: &mut Names, config: &Config, inbox: &Inbox) -> Vec<String> {
-    let mut wanted = config.ignore_names.clone();
     let pbxes: Vec<String> = config
         .asterisk
         .iter()
         .map(|asterisk| asterisk.host.clone())
         .collect();
-    wanted.extend(pbxes);
-    wanted.sort();
-    wanted.dedup();
-    let failed = names.resolve(&wanted).await;
+    let all: Vec<String> = config.ignore_names.iter().chain(&pbxes).cloned().collect();
+    let failed = names.resolve(&all).await;
+    let ignored = as_nets(&names.addresses(&config.ignore_names));
     ask(inbox, |answer| {
-        Request::Command(Command::Resolved(as_nets(&names.addresses())), answer)
+        Request::Command(Command::Resolved(ignored), answer)
     })
     .await;
+    let mut ours = own();
+    ours.extend(names.addresses(&pbxes));
     ask(inbox, |answer| {
-        Request::Command(Command::Own(own().into_iter().collect()), answer)
+        Request::Command(Command::Own(ours.into_iter().collect()), answer)
     })
     .await;
     failed

@@ -16,7 +16,7 @@ use super::stage;
 use super::teller::{Teller, Told, Written};
 use crate::clock::Stopwatch;
 use crate::config::{Config, ControlSettings, LogSettings, LogTarget};
-use crate::daemon::{Daemon, Setup, StartError};
+use crate::daemon::{Broken, Daemon, Setup, StartError};
 use crate::engine::{Policy, Target, Verdict};
 use crate::fence::{self, Backend, FenceSettings};
 use crate::source::ami::{AmiSettings, AuthMethod};
@@ -35,6 +35,9 @@ pub enum DemoError {
     /// The daemon did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The daemon broke while it was shown: we are at fault.
+    #[error(transparent)]
+    Broken(#[from] Broken),
     /// Input or output failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -108,7 +111,7 @@ pub fn perform(out: &mut dyn Write, json: bool, pause: Duration) -> Result<Outco
                 Err(_) => Err(DemoError::Bound),
             };
         };
-        daemon.serve(director).await;
+        daemon.serve(director).await?;
         played
     })?;
     show.closing()?;

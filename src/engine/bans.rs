@@ -49,7 +49,7 @@ impl Bans {
         self.held.get(target)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Held> {
         self.held.values()
     }
 

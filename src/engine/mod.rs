@@ -288,7 +288,7 @@ impl Engine {
     }
 
     /// Every ban in force, ordered by target.
-    pub fn bans(&self) -> impl Iterator<Item = &Ban> {
+    pub fn bans(&self) -> impl ExactSizeIterator<Item = &Ban> {
         self.bans.iter().map(|held| &held.ban)
     }
 }

@@ -8,7 +8,7 @@ use ringfence_event::Span;
 
 use crate::net::{
     HOUR, Line, Net, about, address, ban, held, installed, installed_keeping, installed_with, nth, prefix,
-    run, socket,
+    run, socket, unban,
 };
 
 const ALL: [&str; 8] = [
@@ -270,7 +270,7 @@ fn full(mut fence: Box<dyn Fence>) {
     // One out, one in, in one call; and one that is there gets its new time.
     let out = fence.list().unwrap()[0].target;
     fence
-        .apply(&[ban(Target::Address(nth(9)), HOUR), crate::net::unban(out)])
+        .apply(&[ban(Target::Address(nth(9)), HOUR), unban(out)])
         .unwrap();
     fence
         .apply(&[ban(Target::Address(nth(9)), HOUR.times(3))])
@@ -279,6 +279,15 @@ fn full(mut fence: Box<dyn Fence>) {
         held(&mut *fence, Target::Address(nth(9))).unwrap().remaining,
         HOUR.times(3),
     );
+    assert_eq!(fence.list().unwrap().len(), 3);
+    // One out, two in: one of them fits, and only the other is refused.
+    let out = fence.list().unwrap()[0].target;
+    let two = [
+        ban(Target::Address(nth(20)), HOUR),
+        ban(Target::Address(nth(21)), HOUR),
+        unban(out),
+    ];
+    assert!(matches!(fence.apply(&two), Err(FenceError::Full { .. })));
     assert_eq!(fence.list().unwrap().len(), 3);
     let ops: Vec<_> = (0..10)
         .map(|n| ban(prefix(&format!("198.51.100.{}/32", 2 * n)), HOUR))

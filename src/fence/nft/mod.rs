@@ -1,6 +1,6 @@
 //! Bans with an own nf_tables table, spoken to over netlink: nothing is executed, no other program is needed.
 //!
-//! The table is made once ([`layout`]); a ban is one element with a timeout. It stays when the daemon stops or dies, and
+//! The table is made once (see `layout`); a ban is one element with a timeout. It stays when the daemon stops or dies, and
 //! ends by itself.
 
 mod dialect;
@@ -25,7 +25,6 @@ use self::layout::{Layout, SetId, target};
 use self::link::Link;
 use self::prefixes::Prefixes;
 use self::segments::Family;
-
 use super::{Clock, Fence, FenceError, FenceSettings, Held, KernelOp, Proven};
 use crate::engine::Target;
 
