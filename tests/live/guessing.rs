@@ -188,3 +188,24 @@ fn guesses_between_logins_to_an_account_of_their_own() {
     site.wait_for_ban(&attacker);
     site.assert_silent(&attacker);
 }
+
+#[test]
+fn floods_from_thirty_addresses_at_once() {
+    let site = Site::new(Version::V22);
+    let flooders: Vec<_> = (101..=130)
+        .map(|last| site.caller(&format!("192.0.2.{last}"), Transport::Udp))
+        .collect();
+    std::thread::scope(|scope| {
+        for flooder in &flooders {
+            scope.spawn(move || {
+                let mut line = flooder.line().unwrap();
+                (0..100).for_each(|_| line.throw(&Request::register("alice")));
+            });
+        }
+    });
+    for flooder in &flooders {
+        site.wait_for_ban(flooder);
+    }
+    site.assert_silent(&flooders[0]);
+    site.assert_silent(&flooders[29]);
+}
