@@ -105,6 +105,11 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
         ),
         &format!("p50 {} µs, p99 {} µs", median.as_micros(), worst.as_micros()),
     );
+    let inside = daemon.status()["latency_us"].clone();
+    row(
+        "the same, inside the daemon alone: read from the socket → confirmed by the kernel",
+        &format!("p50 {} µs, p99 {} µs", inside[0], inside[1]),
+    );
     let mut bursts: Vec<Duration> = (0..5)
         .map(|round| {
             let mut text = String::new();

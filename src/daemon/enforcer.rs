@@ -127,7 +127,18 @@ impl Enforcer {
             .map(|ban| (ban.target, ban.remaining(now)))
             .collect();
         let held = self.fence.list()?;
-        let ops = plan(&wanted, &held, TOLERANCE);
+        let ops = if held.is_empty() {
+            // a start after a reboot: the engine names each target once, so there is nothing to compare
+            wanted
+                .iter()
+                .map(|(target, remaining)| KernelOp::Add {
+                    target: *target,
+                    remaining: *remaining,
+                })
+                .collect()
+        } else {
+            plan(&wanted, &held, TOLERANCE)
+        };
         self.fence.apply(&ops)?;
         Ok(ops.len())
     }

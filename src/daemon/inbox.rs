@@ -44,7 +44,9 @@ impl Inbox {
     pub fn request(&self, request: Request) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.requests.push_back(request);
-        if waiting.asleep {
+        let asleep = waiting.asleep;
+        drop(waiting);
+        if asleep {
             self.wake.notify_one();
         }
     }
@@ -104,7 +106,10 @@ impl EventSink for Inbox {
             }
             waiting.events.push_back((read, event));
         }
-        if waiting.asleep {
+        // the core thread should find the lock free when it wakes
+        let asleep = waiting.asleep;
+        drop(waiting);
+        if asleep {
             self.wake.notify_one();
         }
     }
