@@ -13,8 +13,18 @@ fn event(kind: &str, service: &str, account: &[u8], session: &[u8], tail: &[u8])
          Service: {service}\r\nEventVersion: 1\r\nAccountID: "
     );
     let addresses =
-        "\r\nLocalAddress: IPV4/UDP/192.0.2.22/5060\r\nRemoteAddress: IPV4/UDP/192.0.2.101/5061\r\n".as_bytes();
-    [head.as_bytes(), account, b"\r\nSessionID: ", session, addresses, tail, b"\r\n"].concat()
+        "\r\nLocalAddress: IPV4/UDP/192.0.2.22/5060\r\nRemoteAddress: IPV4/UDP/192.0.2.101/5061\r\n"
+            .as_bytes();
+    [
+        head.as_bytes(),
+        account,
+        b"\r\nSessionID: ",
+        session,
+        addresses,
+        tail,
+        b"\r\n",
+    ]
+    .concat()
 }
 
 fuzz_target!(|input: (bool, &[u8], &[u8], &[u8])| {
@@ -23,8 +33,17 @@ fuzz_target!(|input: (bool, &[u8], &[u8], &[u8])| {
     let account = account.get(..kept).unwrap_or(account);
     // no SIP parser lets a line break into a Call-ID or into the parts of an Authorization header
     let one_line = |value: &[u8]| -> Vec<u8> { value.iter().copied().filter(|b| *b != b'\n').collect() };
-    let session = if chan_sip { b"0x7f082007e710".to_vec() } else { one_line(session) };
-    let failed = [b"Challenge: c\r\nResponse: ", &one_line(answer)[..], b"\r\nExpectedResponse: \r\n"].concat();
+    let session = if chan_sip {
+        b"0x7f082007e710".to_vec()
+    } else {
+        one_line(session)
+    };
+    let failed = [
+        b"Challenge: c\r\nResponse: ",
+        &one_line(answer)[..],
+        b"\r\nExpectedResponse: \r\n",
+    ]
+    .concat();
     let mut buffer = BytesMut::from(&b"Asterisk Call Manager/11.0.0\r\n"[..]);
     for (kind, tail) in [
         ("InvalidAccountID", &b""[..]),

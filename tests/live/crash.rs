@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use ringfence_testkit::{Answer, Transport, Version, until};
 
 use crate::site::{PBX, SILENCE, Site, assert_answered, guess_five};
@@ -122,4 +123,41 @@ fn a_pbx_that_restarts_is_watched_again() {
     guess_five(&second, "alice", 401);
     site.wait_for_ban(&second);
     site.assert_silent(&second);
+}
+
+#[test]
+fn bans_outlive_the_store() {
+    let mut site = Site::new(Version::V22);
+    let attacker = site.caller("192.0.2.101", Transport::Udp);
+    guess_five(&attacker, "alice", 401);
+    site.wait_for_ban(&attacker);
+    site.daemon.stop();
+    for file in ["ringfence.db", "ringfence.db-wal", "ringfence.db-shm"] {
+        // Which of them exist is SQLite's affair.
+        let _ = std::fs::remove_file(site.net.dir().join(file));
+    }
+    site.daemon.run(&[]);
+    site.daemon.wait_until_watching();
+    site.assert_silent(&attacker);
+    let ban = site
+        .daemon
+        .ban_of("192.0.2.101")
+        .expect("what the kernel holds is known");
+    let remaining = ban["remaining_s"].as_u64().unwrap();
+    assert!((3500..=3600).contains(&remaining), "{ban}");
+    site.daemon.must(&["unban", "192.0.2.101"]);
+    assert_answered(&attacker);
+}
+
+#[test]
+fn a_daemon_that_had_no_time_catches_up() {
+    let site = Site::new(Version::V22);
+    let attacker = site.caller("192.0.2.101", Transport::Udp);
+    site.daemon.signal(Signal::SIGSTOP);
+    for _ in 0..20 {
+        assert_eq!(attacker.register("alice", "wrong"), Answer::Status(401));
+    }
+    site.daemon.signal(Signal::SIGCONT);
+    site.wait_for_ban(&attacker);
+    site.assert_silent(&attacker);
 }

@@ -136,7 +136,7 @@ fn a_flood_of_requests_that_never_answer_the_challenge() {
     let flooder = site.caller("192.0.2.101", Transport::Udp);
     let mut line = flooder.line().unwrap();
     for _ in 0..50 {
-        line.throw(&Request::register("alice"));
+        assert_eq!(line.send(&Request::register("alice")), Answer::Status(401));
     }
     site.wait_for_ban(&flooder);
     site.assert_silent(&flooder);
@@ -187,4 +187,27 @@ fn guesses_between_logins_to_an_account_of_their_own() {
     }
     site.wait_for_ban(&attacker);
     site.assert_silent(&attacker);
+}
+
+#[test]
+fn floods_from_thirty_addresses_at_once() {
+    let site = Site::new(Version::V22);
+    let flooders: Vec<_> = (101..=130)
+        .map(|last| site.caller(&format!("192.0.2.{last}"), Transport::Udp))
+        .collect();
+    std::thread::scope(|scope| {
+        for flooder in &flooders {
+            scope.spawn(move || {
+                // Each waits for its challenge, so that Asterisk's socket takes them all, and never answers it.
+                let mut line = flooder.line().unwrap();
+                let stopped = (0..200).any(|_| line.send(&Request::register("alice")) == Answer::Silence);
+                assert!(stopped, "two hundred challenges for {}", flooder.source());
+            });
+        }
+    });
+    for flooder in &flooders {
+        site.wait_for_ban(flooder);
+    }
+    site.assert_silent(&flooders[0]);
+    site.assert_silent(&flooders[29]);
 }

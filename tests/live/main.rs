@@ -18,5 +18,6 @@ mod honest;
 mod injection;
 mod manager;
 mod orders;
+mod reload;
 mod site;
 mod watching;

@@ -86,6 +86,32 @@ fn a_wrong_secret_at_a_real_pbx_is_said() {
 }
 
 #[test]
+fn a_pbx_that_closes_every_connection_is_not_hammered() {
+    let net = Net::new();
+    let server = FakeAmi::start(Some(net.pbx()), "ringfence", "fake-secret");
+    server.behave(|manners| manners.refusing = true);
+    let mut daemon = Daemon::spawn(&net, RINGFENCE, &fake_source("pbx", &server));
+    let start = Instant::now();
+    let source = daemon.wait_for_source("pbx", "the closing to be noticed", |source| {
+        source["problem"] != ""
+    });
+    assert!(
+        source["problem"].as_str().unwrap().contains("authlimit"),
+        "{source}"
+    );
+    until(Duration::from_secs(6), "five seconds", || {
+        (start.elapsed() > Duration::from_secs(5)).then_some(())
+    });
+    let connections = server.connections();
+    assert!(
+        (2..=8).contains(&connections),
+        "{connections} connections within five seconds"
+    );
+    server.behave(|manners| manners.refusing = false);
+    daemon.wait_until_watching();
+}
+
+#[test]
 fn a_pbx_that_comes_later_is_found() {
     let net = Net::new();
     let daemon = Daemon::spawn(&net, RINGFENCE, PBX);
