@@ -165,6 +165,36 @@ fn two_daemons_do_not_fight_over_one_socket() {
 }
 
 #[test]
+fn two_daemons_do_not_fight_over_one_kernel() {
+    let site = Site::new(Version::V22);
+    site.daemon.must(&["ban", "192.0.2.101"]);
+    let dir = site.net.dir().join("second");
+    std::fs::create_dir(&dir).unwrap();
+    // Another configuration, store and socket, in the same network.
+    let config = std::fs::read_to_string(site.net.dir().join("ringfence.toml")).unwrap();
+    let config = config.replace(&site.net.dir().display().to_string(), &dir.display().to_string());
+    let file = dir.join("ringfence.toml");
+    std::fs::write(&file, config).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut command = site.net.pbx().command("timeout");
+    let second = command
+        .args(["5", RINGFENCE, "run", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&second.stderr);
+    assert!(
+        second.status.code().is_some_and(|code| code != 0 && code != 124),
+        "{second:?}"
+    );
+    assert!(
+        words.contains(&site.daemon.id().to_string()),
+        "who is there already: {words}"
+    );
+    site.assert_silent(&site.caller("192.0.2.101", Transport::Udp));
+}
+
+#[test]
 fn without_the_right_to_change_the_firewall_it_does_not_pretend() {
     let site = Site::new(Version::V22);
     let config = site.net.dir().join("ringfence.toml");
