@@ -3,9 +3,11 @@
 mod client;
 mod protocol;
 mod server;
+mod why;
 
 pub use client::{Client, ClientError};
 pub use protocol::{
-    AdminAnswer, AdminRequest, BanView, FenceView, HistoryView, Refusal, StatusView, StoreView, WhyView,
+    AdminAnswer, AdminRequest, BanView, FenceView, Refusal, SourceView, StatusView, StoreView,
 };
 pub use server::{Listener, serve};
+pub use why::{CountView, EventView, EvidenceView, HistoryView, NowView, WhyBan, WhyView};

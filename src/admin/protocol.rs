@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use ringfence_event::{Moment, Proof, Span};
 use serde::{Deserialize, Serialize};
 
+use super::why::WhyView;
 use crate::clock::iso;
-use crate::engine::{Ban, Dossier, Target, Totals};
-use crate::health::HealthReport;
+use crate::engine::{Ban, Target, Totals};
+use crate::health::{HealthReport, State};
 
 /// One request, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +85,7 @@ pub struct StatusView {
     /// What makes the kernel drop packets.
     pub fence: FenceView,
     /// Every configured source.
-    pub sources: Vec<HealthReport>,
+    pub sources: Vec<SourceView>,
     /// What the engine counted.
     pub engine: Totals,
     /// The database.
@@ -95,6 +96,57 @@ pub struct StatusView {
     pub unresolved: Vec<String>,
     /// Median and 99th percentile of the latest bans, from the wire to the kernel, in microseconds.
     pub latency_us: Option<(u32, u32)>,
+}
+
+/// One source, for `status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SourceView {
+    /// The source's configured name.
+    pub name: String,
+    /// Its kind: `asterisk`.
+    pub kind: String,
+    /// Where it connects to.
+    pub address: String,
+    /// What it is doing.
+    pub state: State,
+    /// What keeps it from watching and what to do about it; empty while it watches.
+    pub problem: String,
+    /// What the PBX says it is.
+    pub version: String,
+    /// Since when it has been in this state, in UTC.
+    pub since: String,
+    /// When the latest security event came, in UTC.
+    pub last_event: Option<String>,
+    /// Security events delivered.
+    pub events: u64,
+    /// Blocks that broke the fixed header order of a security event; none of them was counted.
+    pub suspicious: u64,
+    /// Events that were larger than the cap and were skipped.
+    pub oversized: u64,
+    /// Connections that were established.
+    pub connects: u64,
+    /// The latest round trip of a Ping, in microseconds.
+    pub ping_us: Option<u64>,
+}
+
+impl From<HealthReport> for SourceView {
+    fn from(report: HealthReport) -> Self {
+        Self {
+            name: report.name,
+            kind: report.kind,
+            address: report.address,
+            state: report.state,
+            problem: report.problem,
+            version: report.version,
+            since: iso(report.since),
+            last_event: report.last_event.map(iso),
+            events: report.events,
+            suspicious: report.suspicious,
+            oversized: report.oversized,
+            connects: report.connects,
+            ping_us: report.ping_us,
+        }
+    }
 }
 
 /// The fence, for `status`.
@@ -163,34 +215,4 @@ impl BanView {
             packets,
         }
     }
-}
-
-/// What is known of one address.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WhyView {
-    /// The address.
-    pub addr: IpAddr,
-    /// What the engine knows now.
-    pub now: Dossier,
-    /// What the store remembers, newest first.
-    pub history: Vec<HistoryView>,
-    /// The names of the sources, by index, for the events' `source`.
-    pub sources: Vec<String>,
-}
-
-/// One remembered verdict.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HistoryView {
-    /// When, in UTC.
-    pub at: String,
-    /// `ban`, `extend` or `lift`.
-    pub verdict: String,
-    /// Whom it was about.
-    pub target: String,
-    /// The jail, or the reason of a lift.
-    pub reason: String,
-    /// Until when it was meant to last, in UTC.
-    pub until: Option<String>,
-    /// The evidence.
-    pub evidence: Option<crate::engine::Evidence>,
 }

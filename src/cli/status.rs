@@ -8,7 +8,6 @@ use super::link::{Link, unexpected};
 use super::table::Table;
 use super::{CliError, Exit, Global, print_json, written};
 use crate::admin::{AdminAnswer, AdminRequest, StatusView};
-use crate::clock::iso;
 use crate::engine::JailTotals;
 
 /// Arguments of `ringfence status`.
@@ -147,9 +146,9 @@ fn sources(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
             source.name.clone(),
             source.address.clone(),
             source.state.name().into(),
-            iso(source.since),
+            source.since.clone(),
             source.events.to_string(),
-            source.last_event.map_or_else(|| "never".into(), iso),
+            source.last_event.clone().unwrap_or_else(|| "never".into()),
             source
                 .ping_us
                 .map_or_else(|| "-".into(), |micros| format!("{micros} µs")),

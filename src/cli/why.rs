@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use ringfence_event::Span;
+
 use super::link::{Link, unexpected};
 use super::table::Table;
 use super::{CliError, Exit, Global, print_json, written};
-use crate::admin::{AdminAnswer, AdminRequest, WhyView};
-use crate::clock::iso;
-use crate::engine::{Ban, EvidenceEvent};
-use ringfence_event::Moment;
+use crate::admin::{AdminAnswer, AdminRequest, BanView, WhyBan, WhyView};
 
 /// Arguments of `ringfence why`.
 #[derive(Debug, clap::Args)]
@@ -40,13 +39,11 @@ impl WhyArgs {
 
 fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
     let now = &why.now;
-    match now.bans.as_slice() {
-        [] => writeln!(out, "{} is not banned", why.addr)?,
-        bans => {
-            for ban in bans {
-                writeln!(out, "{} is banned: {}", why.addr, sentence(ban))?;
-            }
-        }
+    if now.bans.is_empty() {
+        writeln!(out, "{} is not banned", why.addr)?;
+    }
+    for WhyBan { ban, .. } in &now.bans {
+        writeln!(out, "{} is banned: {}", why.addr, sentence(ban))?;
     }
     if let Some(ignored) = &now.ignored {
         writeln!(out, "It is never banned: {ignored}")?;
@@ -58,28 +55,43 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
             now.times_banned
         )?;
     }
-    match now.seen {
-        Some((first, last)) => writeln!(out, "Seen first {}, last {}", iso(first), iso(last))?,
-        None => writeln!(out, "Nothing is counted against it now")?,
+    match (&now.first_seen, &now.last_seen) {
+        (Some(first), Some(last)) => writeln!(out, "Seen first {first}, last {last}")?,
+        _ => writeln!(out, "Nothing is counted against it now")?,
     }
     for count in now.counts.iter().filter(|count| count.count > 0) {
+        let findtime = Span::from_secs(count.findtime_s);
         writeln!(
             out,
-            "Jail {}: {} of {} within {}",
-            count.jail, count.count, count.maxretry, count.findtime
+            "Jail {}: {} of {} within {findtime}",
+            count.jail, count.count, count.maxretry
         )?;
     }
-    let events = if now.events.is_empty() {
-        now.bans
-            .first()
-            .map(|ban| ban.evidence.events.as_slice())
-            .unwrap_or_default()
-    } else {
-        &now.events
-    };
-    if !events.is_empty() {
+    let of_ban = now.bans.iter().map(|ban| &ban.evidence.events);
+    let of_history = why
+        .history
+        .iter()
+        .filter_map(|entry| entry.evidence.as_ref())
+        .map(|evidence| &evidence.events);
+    let events = std::iter::once(&now.events)
+        .chain(of_ban)
+        .chain(of_history)
+        .find(|events| !events.is_empty());
+    if let Some(events) = events {
         writeln!(out, "\nIts latest events:")?;
-        print_events(events, &why.sources, out)?;
+        let mut table = Table::new(&["at", "source", "service", "cause", "account", "port", "transport"]);
+        for event in events {
+            table.row([
+                event.at.clone(),
+                event.source.clone(),
+                event.service.clone(),
+                event.cause.name().into(),
+                event.account.clone(),
+                event.port.to_string(),
+                event.transport.clone(),
+            ]);
+        }
+        table.print(out)?;
     }
     if !why.history.is_empty() {
         writeln!(out, "\nHistory, newest first:")?;
@@ -94,50 +106,25 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
             ]);
         }
         table.print(out)?;
-        if events.is_empty()
-            && let Some(evidence) = why.history.iter().find_map(|entry| entry.evidence.as_ref())
-            && !evidence.events.is_empty()
-        {
-            writeln!(out, "\nThe events behind its latest ban:")?;
-            print_events(&evidence.events, &why.sources, out)?;
-        }
     }
     Ok(())
 }
 
-fn sentence(ban: &Ban) -> String {
-    let end = if ban.until == Moment::NEVER {
-        "without end".into()
-    } else {
-        format!("until {}", iso(ban.until))
-    };
+fn sentence(ban: &BanView) -> String {
+    let end = ban
+        .until
+        .as_ref()
+        .map_or_else(|| "without end".into(), |until| format!("until {until}"));
     if ban.jail == "manual" {
-        return format!("{} by order since {}, {end}", ban.target, iso(ban.since));
+        return format!("{} by order since {}, {end}", ban.target, ban.since);
     }
     format!(
         "{} by jail {} since {}, {end} ({} counted, proof {}, ban number {})",
         ban.target,
         ban.jail,
-        iso(ban.since),
-        ban.evidence.attempts,
-        ban.evidence.proof.name(),
+        ban.since,
+        ban.attempts,
+        ban.proof.name(),
         ban.count
     )
-}
-
-fn print_events(events: &[EvidenceEvent], sources: &[String], out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new(&["at", "source", "service", "cause", "account", "port", "transport"]);
-    for event in events {
-        let source = sources.get(usize::from(event.source)).cloned();
-        table.row([
-            iso(event.at),
-            source.unwrap_or_else(|| format!("#{}", event.source)),
-            event.service.clone(),
-            event.cause.name().into(),
-            event.account.clone(),
-            event.port.to_string(),
-            event.transport.clone(),
-        ]);
-    }
-    table.print(out)
 }

@@ -11,7 +11,8 @@ use super::inbox::Inbox;
 use super::request::{CoreStatus, Request, ask};
 use super::sources::Sources;
 use crate::admin::{
-    AdminAnswer, AdminRequest, BanView, FenceView, HistoryView, Refusal, StatusView, StoreView, WhyView,
+    AdminAnswer, AdminRequest, BanView, EvidenceView, FenceView, HistoryView, NowView, Refusal, SourceView,
+    StatusView, StoreView, WhyView,
 };
 use crate::clock::{Clock, iso};
 use crate::config::Config;
@@ -114,7 +115,7 @@ impl Control {
                 problem: core.problem,
                 healed: core.healed,
             },
-            sources,
+            sources: sources.into_iter().map(SourceView::from).collect(),
             engine: core.totals,
             store: StoreView {
                 path: self.store_path.display().to_string(),
@@ -163,24 +164,23 @@ impl Control {
         let history = tokio::task::spawn_blocking(move || store.history(addr, HISTORY))
             .await
             .ok()?;
-        let history = match history {
-            Ok(entries) => entries.iter().map(view_of).collect(),
-            Err(error) => {
-                tracing::warn!("the history can't be read: {error}");
-                Vec::new()
-            }
-        };
         let sources = self
             .shown
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .names
             .clone();
+        let history = match history {
+            Ok(entries) => entries.iter().map(|entry| view_of(entry, &sources)).collect(),
+            Err(error) => {
+                tracing::warn!("the history can't be read: {error}");
+                Vec::new()
+            }
+        };
         Some(AdminAnswer::Why(Box::new(WhyView {
             addr,
-            now,
+            now: NowView::new(&now, self.clock.now(), &sources),
             history,
-            sources,
         })))
     }
 
@@ -221,7 +221,7 @@ fn overall(core: &CoreStatus, watching: bool) -> &'static str {
     }
 }
 
-fn view_of(entry: &HistoryEntry) -> HistoryView {
+fn view_of(entry: &HistoryEntry, sources: &[String]) -> HistoryView {
     let (reason, ban) = match &entry.what {
         Happening::Ban(ban) | Happening::Extend(ban) => (ban.jail.clone(), Some(ban)),
         Happening::Lift(reason) => (reason.name().to_string(), None),
@@ -232,7 +232,7 @@ fn view_of(entry: &HistoryEntry) -> HistoryView {
         target: entry.target.to_string(),
         reason,
         until: ban.map(|ban| iso(ban.until)),
-        evidence: ban.map(|ban| ban.evidence.clone()),
+        evidence: ban.map(|ban| EvidenceView::new(&ban.evidence, sources)),
     }
 }
 

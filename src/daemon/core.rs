@@ -87,8 +87,8 @@ impl Core {
             self.carry_out_orders(now);
             if let Some(change) = changed {
                 self.enforcer.heal(now, &self.engine, Look::after(change));
-            } else if self.enforcer.wants_healing(now) {
-                self.enforcer.heal(now, &self.engine, Look::AtEverything);
+            } else if let Some(look) = self.enforcer.overdue(now) {
+                self.enforcer.heal(now, &self.engine, look);
             } else if now.since(verified) >= self.verify {
                 verified = now;
                 self.enforcer.heal(now, &self.engine, Look::AtRules);

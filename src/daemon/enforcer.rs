@@ -17,8 +17,15 @@ const SLOWEST: Span = Span::from_secs(30);
 /// so beyond it the timer asks for the rules, and elements are compared when the kernel tells that somebody removed some.
 const FEW: usize = 5000;
 
-/// How much of the kernel's state is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// So many times in a row our table is put right at once after somebody else changed it.
+const PATIENT: u32 = 5;
+/// Then no sooner than this after the time before: still within the second that healing may take.
+const QUARREL_PAUSE: Span = Span::from_millis(500);
+/// A change after this much quiet is a new one.
+const CALM: Span = Span::from_secs(5);
+
+/// How much of the kernel's state is compared; the greater includes the smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Look {
     /// Rules and sets; elements too while there are few.
     AtRules,
@@ -43,7 +50,42 @@ pub struct Enforcer {
     problem: Option<String>,
     retry: Option<(Moment, Span)>,
     healed: u64,
+    quarrel: Quarrel,
     ops: Vec<KernelOp>,
+}
+
+/// Somebody else who changes our table again and again. The first times it is put right at once; then the pauses grow, so
+/// that a quarrel costs neither the processor nor the log.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quarrel {
+    /// Times in a row, each soon after the one before.
+    times: u32,
+    last: Moment,
+    /// What has to be looked at when the pause is over.
+    postponed: Option<Look>,
+}
+
+impl Quarrel {
+    /// When healing may happen again.
+    fn not_before(&self) -> Moment {
+        let pause = if self.times < PATIENT {
+            Span::ZERO
+        } else {
+            QUARREL_PAUSE
+        };
+        self.last + pause
+    }
+
+    /// Notes that something was put right; returns whether it is worth a line in the log.
+    fn note(&mut self, now: Moment) -> bool {
+        self.times = if now.since(self.last) < CALM {
+            self.times.saturating_add(1)
+        } else {
+            1
+        };
+        self.last = now;
+        self.times <= PATIENT || self.times.is_multiple_of(100)
+    }
 }
 
 impl Enforcer {
@@ -55,6 +97,7 @@ impl Enforcer {
             problem: None,
             retry: None,
             healed: 0,
+            quarrel: Quarrel::default(),
             ops: Vec::new(),
         }
     }
@@ -95,13 +138,27 @@ impl Enforcer {
 
     /// Compares the kernel with what is wanted and puts right what differs.
     pub fn heal(&mut self, now: Moment, engine: &Engine, look: Look) {
+        let look = self
+            .quarrel
+            .postponed
+            .take()
+            .map_or(look, |postponed| postponed.max(look));
+        if now < self.quarrel.not_before() {
+            self.quarrel.postponed = Some(look);
+            return;
+        }
         match self.try_heal(now, engine, look) {
             Ok(0) => self.recovered(),
             Ok(changed) => {
                 self.healed += 1;
+                if !self.quarrel.note(now) {
+                    self.recovered();
+                    return;
+                }
                 tracing::warn!(
                     backend = self.fence.name(),
-                    "the kernel's state differed: {changed} changes put it right"
+                    times = self.quarrel.times,
+                    "the kernel's state differed: {changed} changes put it right. Who else changes table inet ringfence?"
                 );
                 self.recovered();
             }
@@ -175,14 +232,20 @@ impl Enforcer {
         self.healed
     }
 
-    /// When healing is tried again, if something is wrong.
+    /// When healing is due, if something is wrong.
     pub fn retry_at(&self) -> Option<Moment> {
-        self.retry.map(|(at, _)| at)
+        let postponed = self.quarrel.postponed.map(|_| self.quarrel.not_before());
+        self.retry.map(|(at, _)| at).into_iter().chain(postponed).min()
     }
 
-    /// Whether the time to try again has come.
-    pub fn wants_healing(&self, now: Moment) -> bool {
-        self.retry.is_some_and(|(at, _)| at <= now)
+    /// What has to be looked at now, because something was wrong or was put off.
+    pub fn overdue(&self, now: Moment) -> Option<Look> {
+        if self.retry.is_some_and(|(at, _)| at <= now) {
+            return Some(Look::AtEverything);
+        }
+        self.quarrel
+            .postponed
+            .filter(|_| self.quarrel.not_before() <= now)
     }
 
     fn failed(&mut self, now: Moment, error: &FenceError) {

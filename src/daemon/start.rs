@@ -92,6 +92,7 @@ pub struct Daemon {
     core: JoinHandle<()>,
     core_ended: oneshot::Receiver<()>,
     watch: Option<fence::Watch>,
+    claim: Option<fence::Claim>,
 }
 
 impl Daemon {
@@ -112,6 +113,7 @@ impl Daemon {
         engine.command(now, Command::Own(own().into_iter().collect()), &mut out);
 
         let mut fence = fence::open(&config.fence)?;
+        let claim = fence.claim()?;
         let proven = fence.install()?;
         adopt(&mut *fence, &mut engine, clock, &mut out)?;
         for gap in &proven.gaps {
@@ -155,6 +157,7 @@ impl Daemon {
             core,
             core_ended,
             watch,
+            claim,
         })
     }
 
@@ -172,6 +175,7 @@ impl Daemon {
             core,
             mut core_ended,
             watch,
+            claim,
         } = self;
         let mut names = Names::default();
         let unresolved = refresh(&mut names, &config, &inbox).await;
@@ -198,6 +202,7 @@ impl Daemon {
             setup,
             inbox: Arc::clone(&inbox),
             watch,
+            claim,
         };
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let mut refresher = tokio::time::interval(REFRESH);
@@ -249,6 +254,7 @@ struct Running {
     setup: Setup,
     inbox: Arc<Inbox>,
     watch: Option<fence::Watch>,
+    claim: Option<fence::Claim>,
 }
 
 impl Running {
@@ -262,6 +268,10 @@ impl Running {
         let mut notes = Vec::new();
         if new.fence != self.config.fence {
             let mut fence = fence::open(&new.fence).map_err(|error| error.to_string())?;
+            // the present claim is ours: it passes on while the backend stays
+            if new.fence.backend != self.config.fence.backend {
+                self.claim = fence.claim().map_err(|error| error.to_string())?;
+            }
             let proven = fence.install().map_err(|error| error.to_string())?;
             tracing::info!(backend = fence.name(), "{proven}");
             self.watch = watch(&*fence, &self.inbox);

@@ -18,7 +18,7 @@ use crate::clock::uptime;
 use crate::engine::Target;
 
 pub use dry_run::DryRun;
-pub use nft::{Dialect, NftFence, OnChange, Watch};
+pub use nft::{Claim, Dialect, NftFence, OnChange, Watch};
 pub use reconcile::plan;
 pub use settings::{Backend, Block, FenceSettings};
 
@@ -103,6 +103,12 @@ pub trait Fence: Send {
 
     /// Removes everything the backend ever made.
     fn purge(&mut self) -> Result<(), FenceError>;
+
+    /// Claims to be the only daemon that enforces through this backend here; kept until the claim is dropped. `None` where
+    /// several don't disturb each other.
+    fn claim(&self) -> Result<Option<Claim>, FenceError> {
+        Ok(None)
+    }
 
     /// Tells `on_change` when somebody else changes what the backend made, until the returned watch is dropped; `None`
     /// where a backend can't know.

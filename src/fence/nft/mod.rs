@@ -3,6 +3,7 @@
 //! The table is made once (see `layout`); a ban is one element with a timeout. It stays when the daemon stops or dies, and
 //! ends by itself.
 
+mod claim;
 mod dialect;
 mod elements;
 mod failure;
@@ -28,6 +29,7 @@ use self::segments::Family;
 use super::{Clock, Fence, FenceError, FenceSettings, Held, KernelOp, Proven};
 use crate::engine::Target;
 
+pub use claim::Claim;
 pub use dialect::Dialect;
 pub use watch::{OnChange, Watch};
 
@@ -139,6 +141,10 @@ impl Fence for NftFence {
 
     fn purge(&mut self) -> Result<(), FenceError> {
         install::purge(&mut self.link, &self.layout)
+    }
+
+    fn claim(&self) -> Result<Option<Claim>, FenceError> {
+        Claim::stake().map(Some)
     }
 
     fn watch(&self, on_change: OnChange) -> Result<Option<Watch>, FenceError> {

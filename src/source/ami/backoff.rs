@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// After a failed connection: a restarting Asterisk is back in a second or two.
 const FIRST: Duration = Duration::from_millis(250);
-/// The longest pause between connections while the PBX is away.
-const LONGEST: Duration = Duration::from_secs(10);
+/// The longest pause between connections while the PBX is away: one SYN in three seconds harms nobody, and a PBX that is
+/// back is not unwatched for longer.
+const LONGEST: Duration = Duration::from_secs(3);
 /// After a refused login: Asterisk counts failed logins (authlimit), logs each, and only an admin can change the outcome.
 const REFUSED_FIRST: Duration = Duration::from_secs(30);
 /// The longest pause between refused logins.
