@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,9 @@ const IDLE: Duration = Duration::from_mins(1);
 /// The control socket, removed again when dropped.
 #[derive(Debug)]
 pub struct Listener {
-    listener: UnixListener,
+    socket: UnixListener,
     path: PathBuf,
+    inode: u64,
 }
 
 impl Listener {
@@ -35,15 +36,7 @@ impl Listener {
             fs::create_dir_all(parent)?;
         }
         if path.exists() {
-            match std::os::unix::net::UnixStream::connect(path) {
-                Ok(_) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::AddrInUse,
-                        "another daemon answers on it",
-                    ));
-                }
-                Err(_) => fs::remove_file(path)?,
-            }
+            take_over(path)?;
         }
         let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
         let bound = UnixListener::bind(path);
@@ -53,16 +46,39 @@ impl Listener {
             nix::unistd::chown(path, None, Some(group)).map_err(io::Error::from)?;
         }
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        let inode = fs::symlink_metadata(path)?.ino();
         Ok(Self {
-            listener,
+            socket: listener,
             path: path.into(),
+            inode,
         })
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        // another daemon's socket may stand there by now
+        if fs::symlink_metadata(&self.path).is_ok_and(|there| there.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes a socket that a dead daemon left behind; nothing else is ever removed.
+fn take_over(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "something that is not a socket stands there",
+        ));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another daemon answers on it",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
     }
 }
 
@@ -77,7 +93,7 @@ where
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
             return;
         };
-        match listener.listener.accept().await {
+        match listener.socket.accept().await {
             Ok((stream, _)) => {
                 let answer = answer.clone();
                 tokio::spawn(async move {
@@ -120,6 +136,6 @@ where
         };
         let mut out = serde_json::to_vec(&reply).map_err(io::Error::other)?;
         out.push(b'\n');
-        write.write_all(&out).await?;
+        tokio::time::timeout(IDLE, write.write_all(&out)).await??;
     }
 }

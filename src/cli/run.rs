@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{CliError, Exit, Global};
 use crate::config::{self, Config};
 use crate::daemon::{self, Daemon, Setup, StartError};
-use crate::fence::{self, Backend};
+use crate::fence::{self, Backend, FenceError};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, clap::Args)]
@@ -69,6 +69,8 @@ fn failed(error: &StartError) -> CliError {
         StartError::Control { error, .. } if error.kind() == io::ErrorKind::AddrInUse => Exit::TempFail,
         StartError::Group(_) => Exit::Config,
         StartError::Control { .. } | StartError::Store(_) => Exit::CantCreat,
+        // the kernel was busy, or its answer has no remedy: another try may succeed
+        StartError::Fence(FenceError::Kernel { .. }) => Exit::TempFail,
         StartError::Fence(_) => Exit::NoPerm,
         StartError::System { .. } => Exit::OsErr,
     };

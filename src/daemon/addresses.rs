@@ -5,21 +5,27 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use ringfence_event::{Moment, Span};
 
 /// One name's look-up takes no longer than this.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Names and what they resolved to last; a name that fails keeps its former addresses, so that a resolver's trouble never
-/// makes an office bannable.
+/// An address stays a name's address for so long after the resolver named it last: names with many addresses are answered
+/// with some of them at a time.
+const KEPT: Span = Span::from_secs(24 * 3600);
+
+/// Names and what they resolve to. A name that fails keeps its addresses however long ago it was resolved, so that a
+/// resolver's trouble never makes an office bannable.
 #[derive(Debug, Default)]
 pub struct Names {
-    last: HashMap<String, Vec<IpAddr>>,
+    known: HashMap<String, HashMap<IpAddr, Moment>>,
+    own: BTreeSet<IpAddr>,
 }
 
 impl Names {
     /// Looks every name up, all at once; what no longer is asked for is forgotten. Returns the names that failed.
-    pub async fn resolve(&mut self, names: &[String]) -> Vec<String> {
-        self.last.retain(|name, _| names.contains(name));
+    pub async fn resolve(&mut self, now: Moment, names: &[String]) -> Vec<String> {
+        self.known.retain(|name, _| names.contains(name));
         let lookups: Vec<_> = names
             .iter()
             .map(|name| {
@@ -35,21 +41,32 @@ impl Names {
             let Ok((name, found)) = lookup.await else { continue };
             if found.is_empty() {
                 failed.push(name);
-            } else {
-                self.last.insert(name, found);
+                continue;
             }
+            let known = self.known.entry(name).or_default();
+            known.extend(found.into_iter().map(|address| (address, now)));
+            known.retain(|_, seen| now.since(*seen) < KEPT);
         }
         failed
     }
 
-    /// What these names resolved to last, in order.
+    /// What these names resolve to, in order.
     pub fn addresses(&self, names: &[String]) -> BTreeSet<IpAddr> {
-        names
-            .iter()
-            .filter_map(|name| self.last.get(name))
-            .flatten()
-            .copied()
-            .collect()
+        let known = names.iter().filter_map(|name| self.known.get(name));
+        known.flat_map(HashMap::keys).copied().collect()
+    }
+
+    /// The addresses of this machine's interfaces; those known before when the kernel does not tell.
+    pub fn own(&mut self) -> BTreeSet<IpAddr> {
+        match interfaces() {
+            Ok(now) => self.own = now,
+            Err(error) => {
+                tracing::warn!(
+                    "the machine's own addresses can't be read: {error}; the last known ones hold"
+                );
+            }
+        }
+        self.own.clone()
     }
 }
 
@@ -66,19 +83,15 @@ pub fn as_nets(addresses: &BTreeSet<IpAddr>) -> Vec<IpNet> {
     addresses.iter().copied().map(IpNet::from).collect()
 }
 
-/// The addresses of this machine's interfaces, as far as the kernel tells.
-pub fn own() -> BTreeSet<IpAddr> {
-    let Ok(interfaces) = nix::ifaddrs::getifaddrs() else {
-        return BTreeSet::new();
-    };
-    interfaces
+fn interfaces() -> nix::Result<BTreeSet<IpAddr>> {
+    let interfaces = nix::ifaddrs::getifaddrs()?;
+    let addresses = interfaces
         .filter_map(|interface| interface.address)
         .filter_map(|address| {
             let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-        })
-        .map(|address| address.to_canonical())
-        .collect()
+        });
+    Ok(addresses.map(|address| address.to_canonical()).collect())
 }
 
 #[cfg(test)]
@@ -88,21 +101,42 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_name_that_fails_later_keeps_its_addresses() {
         let mut names = Names::default();
+        let noon = Moment::from_millis(1_800_000_000_000);
         let wanted = ["localhost".to_string(), "no-such-name.invalid".to_string()];
-        assert_eq!(names.resolve(&wanted).await, ["no-such-name.invalid"]);
+        assert_eq!(names.resolve(noon, &wanted).await, ["no-such-name.invalid"]);
         let known = names.addresses(&wanted);
         assert!(known.iter().all(IpAddr::is_loopback) && !known.is_empty());
+        let office: IpAddr = "192.0.2.7".parse().unwrap();
         names
-            .last
-            .insert("no-such-name.invalid".into(), vec!["192.0.2.7".parse().unwrap()]);
-        names.resolve(&wanted).await;
-        assert!(names.addresses(&wanted).contains(&"192.0.2.7".parse().unwrap()));
-        names.resolve(&[]).await;
+            .known
+            .entry("no-such-name.invalid".into())
+            .or_default()
+            .insert(office, noon);
+        names
+            .known
+            .entry("localhost".into())
+            .or_default()
+            .insert(office, noon);
+        names.resolve(noon + Span::from_secs(23 * 3600), &wanted).await;
+        assert!(
+            names.addresses(&wanted[..1]).contains(&office),
+            "an answer may name some of the addresses only"
+        );
+        names.resolve(noon + Span::from_secs(25 * 3600), &wanted).await;
+        assert!(
+            !names.addresses(&wanted[..1]).contains(&office),
+            "not named for a day"
+        );
+        assert!(
+            names.addresses(&wanted[1..]).contains(&office),
+            "nobody said that it has another address"
+        );
+        names.resolve(noon, &[]).await;
         assert!(names.addresses(&wanted).is_empty());
     }
 
     #[test]
     fn the_loopback_address_is_our_own() {
-        assert!(own().iter().any(IpAddr::is_loopback));
+        assert!(Names::default().own().iter().any(IpAddr::is_loopback));
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::inbox::Inbox;
 use super::request::{CoreStatus, Request, ask};
 use super::sources::Sources;
+use super::start::store_settings;
 use crate::admin::{
     AdminAnswer, AdminRequest, BanView, EvidenceView, FenceView, HistoryView, NowView, Refusal, SourceView,
     StatusView, StoreView, WhyView,
@@ -34,7 +35,6 @@ pub struct Control {
     started: Moment,
     inbox: Arc<Inbox>,
     store: Arc<Store>,
-    store_path: PathBuf,
     reload: mpsc::Sender<ReloadAnswer>,
     shown: Mutex<Shown>,
 }
@@ -46,6 +46,7 @@ struct Shown {
     names: Vec<String>,
     unresolved: Vec<String>,
     fence: FenceSettings,
+    store: PathBuf,
 }
 
 impl Control {
@@ -54,29 +55,27 @@ impl Control {
         clock: Clock,
         inbox: Arc<Inbox>,
         store: Arc<Store>,
-        config: &Config,
         reload: mpsc::Sender<ReloadAnswer>,
     ) -> Self {
-        let store_path = config.store.path.clone();
         Self {
             clock,
             started: clock.now(),
             inbox,
             store,
-            store_path,
             reload,
             shown: Mutex::default(),
         }
     }
 
     /// Shows these sources and unresolved names from now on.
-    pub fn show(&self, sources: &Sources, unresolved: Vec<String>, fence: &FenceSettings) {
+    pub fn show(&self, sources: &Sources, unresolved: &[String], config: &Config) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Shown {
             sources: sources.healths(),
             names: sources.names(),
-            unresolved,
-            fence: fence.clone(),
+            unresolved: unresolved.to_vec(),
+            fence: config.fence.clone(),
+            store: store_settings(config).path,
         };
     }
 
@@ -96,12 +95,14 @@ impl Control {
 
     async fn status(&self) -> Option<AdminAnswer> {
         let core = ask(&self.inbox, Request::Status).await?;
-        let (sources, unresolved) = {
+        let (sources, unresolved, store) = {
             let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
             let reports: Vec<_> = shown.sources.iter().map(Health::report).collect();
-            (reports, shown.unresolved.clone())
+            (reports, shown.unresolved.clone(), shown.store.clone())
         };
-        let watching = sources.iter().all(|source| source.state == State::Watching);
+        let watching = !sources.is_empty()
+            && unresolved.is_empty()
+            && sources.iter().all(|source| source.state == State::Watching);
         let state = overall(&core, watching);
         Some(AdminAnswer::Status(Box::new(StatusView {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -118,7 +119,7 @@ impl Control {
             sources: sources.into_iter().map(SourceView::from).collect(),
             engine: core.totals,
             store: StoreView {
-                path: self.store_path.display().to_string(),
+                path: store.display().to_string(),
                 problem: core.store_problem,
             },
             dropped: self.inbox.dropped(),

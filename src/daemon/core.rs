@@ -18,6 +18,15 @@ use crate::clock::{Clock, Stopwatch};
 use crate::engine::{Ban, Engine, Verdict};
 use crate::store::Store;
 
+/// Closes the inbox however the core thread ends, so that nobody waits for an answer that never comes.
+struct Closing(Arc<Inbox>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Events judged between two looks at the kernel's queue: bounds how long a verdict waits for its neighbours in a flood.
 const BATCH: usize = 128;
 
@@ -68,6 +77,7 @@ impl Core {
 
     /// Works until it is told to stop.
     pub fn run(mut self) {
+        let _closed = Closing(Arc::clone(&self.inbox));
         let mut delivery = Delivery::default();
         let mut verified = self.clock.now();
         loop {
@@ -181,8 +191,9 @@ impl Core {
                 self.carry_out_orders(now);
                 let _ = answer.send(());
             }
-            Request::Refence(fence, answer) => {
-                self.enforcer.replace(now, fence, &self.engine);
+            Request::Refence(new, answer) => {
+                self.verify = new.verify;
+                self.enforcer.replace(now, (new.fence, new.proven), &self.engine);
                 let _ = answer.send(());
             }
             Request::RulesetChanged(_) | Request::Stop => {}

@@ -132,17 +132,23 @@ impl Enforcer {
             return;
         }
         if let Err(error) = self.fence.apply(&self.ops) {
+            // a failure while healing is due already does not put healing off
+            let due = self.retry;
             self.failed(now, &error);
+            self.retry = due.or(self.retry);
         }
     }
 
     /// Compares the kernel with what is wanted and puts right what differs.
     pub fn heal(&mut self, now: Moment, engine: &Engine, look: Look) {
-        let look = self
-            .quarrel
-            .postponed
-            .take()
-            .map_or(look, |postponed| postponed.max(look));
+        let postponed = self.quarrel.postponed.take();
+        let look = postponed.map_or(look, |postponed| postponed.max(look));
+        // after a failure only a look at every element can say that nothing is missing
+        let look = if self.problem.is_some() {
+            Look::AtEverything
+        } else {
+            look
+        };
         if now < self.quarrel.not_before() {
             self.quarrel.postponed = Some(look);
             return;
@@ -201,7 +207,8 @@ impl Enforcer {
     }
 
     /// Another fence takes over; the old one's rules are removed once the new one holds everything.
-    pub fn replace(&mut self, now: Moment, fence: Box<dyn Fence>, engine: &Engine) {
+    pub fn replace(&mut self, now: Moment, (fence, proven): (Box<dyn Fence>, Proven), engine: &Engine) {
+        self.proven = proven;
         let old = self.fence.name();
         let mut before = std::mem::replace(&mut self.fence, fence);
         self.heal(now, engine, Look::AtEverything);

@@ -28,6 +28,7 @@ struct Waiting {
     requests: VecDeque<Request>,
     dropped: u64,
     asleep: bool,
+    closed: bool,
 }
 
 /// What one [`Inbox::wait`] brought.
@@ -43,12 +44,23 @@ impl Inbox {
     /// Puts a request into the queue.
     pub fn request(&self, request: Request) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            return;
+        }
         waiting.requests.push_back(request);
         let asleep = waiting.asleep;
         drop(waiting);
         if asleep {
             self.wake.notify_one();
         }
+    }
+
+    /// From now on everything that comes is thrown away: nobody works on it any more. Whoever waits for an answer learns it.
+    pub fn close(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.closed = true;
+        waiting.requests.clear();
+        waiting.events.clear();
     }
 
     /// How many events were dropped because the engine was outrun.
@@ -99,6 +111,9 @@ impl EventSink for Inbox {
         }
         let read = Stopwatch::start();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            events.clear();
+        }
         for event in events.drain(..) {
             if waiting.events.len() == EVENTS {
                 waiting.events.pop_front();

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use ringfence_event::Span;
 use tokio::sync::oneshot;
 
 use super::inbox::Inbox;
 
 use crate::engine::{Ban, Command, Dossier, Policy, Reply, Totals};
-use crate::fence::{Change, Fence};
+use crate::fence::{Change, Fence, Proven};
 
 /// Where an answer goes; an asker that has gone away is not an error.
 pub type Answer<T> = oneshot::Sender<T>;
@@ -25,7 +26,7 @@ pub enum Request {
     /// New rules; what was counted stays.
     Reconfigure(Box<Policy>, Answer<()>),
     /// Another fence instead of the present one, installed and proven already.
-    Refence(Box<dyn Fence>, Answer<()>),
+    Refence(Box<Refence>, Answer<()>),
     /// Somebody else changed the ruleset: compare and heal.
     RulesetChanged(Change),
     /// Stop after everything that came before; bans stay in the kernel.
@@ -45,6 +46,16 @@ impl std::fmt::Debug for Request {
             Self::Stop => "Stop",
         })
     }
+}
+
+/// A fence that takes over.
+pub struct Refence {
+    /// Installed already.
+    pub fence: Box<dyn Fence>,
+    /// How it was proven.
+    pub proven: Proven,
+    /// How often the kernel is compared with what is wanted from now on.
+    pub verify: Span,
 }
 
 /// What a command did, and whether the kernel took it.

@@ -6,27 +6,32 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::addresses::{Names, as_nets, own};
+use super::addresses::{Names, as_nets};
 use super::control::Control;
 use super::core::Core;
 use super::enforcer::Enforcer;
 use super::inbox::Inbox;
-use super::request::{Request, ask};
+use super::request::{Refence, Request, ask};
 use super::signals::{Signals, Wish};
 use super::sources::Sources;
 use super::witness::Witness;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Ban, Command, Engine, Evidence, Target};
-use crate::fence::{self, Fence, FenceError};
-use crate::store::{Store, StoreError};
+use crate::fence::{self, Backend, Fence, FenceError};
+use crate::store::{Store, StoreError, StoreSettings};
 
 /// How often own addresses and names in `ignoreip` are looked up again.
 const REFRESH: Duration = Duration::from_mins(1);
 
+/// The same while a name can't be resolved.
+const REFRESH_SOON: Duration = Duration::from_secs(5);
+/// How often the supervisor is told that we live; WatchdogSec in the systemd unit is four times this.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A disk that hangs must not hang the stop.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -93,6 +98,7 @@ pub struct Daemon {
     core_ended: oneshot::Receiver<()>,
     watch: Option<fence::Watch>,
     claim: Option<fence::Claim>,
+    names: Names,
 }
 
 impl Daemon {
@@ -104,13 +110,14 @@ impl Daemon {
             error,
         })?;
         let listener = listen(&config)?;
-        let (store, restored) = Store::open(&config.store, clock.now())?;
+        let (store, restored) = Store::open(&store_settings(&config), clock.now())?;
         let store = Arc::new(store);
         let mut engine = Engine::new(config.policy.clone(), seed()?);
         let now = clock.now();
         let mut out = Vec::new();
         engine.restore_bans(now, restored.bans, restored.memories, &mut out);
-        engine.command(now, Command::Own(own().into_iter().collect()), &mut out);
+        let mut names = Names::default();
+        engine.command(now, Command::Own(names.own().into_iter().collect()), &mut out);
 
         let mut fence = fence::open(&config.fence)?;
         let claim = fence.claim()?;
@@ -158,6 +165,7 @@ impl Daemon {
             core_ended,
             watch,
             claim,
+            names,
         })
     }
 
@@ -176,20 +184,29 @@ impl Daemon {
             mut core_ended,
             watch,
             claim,
+            names,
         } = self;
-        let mut names = Names::default();
-        let unresolved = refresh(&mut names, &config, &inbox).await;
-        let mut sources = Sources::new(clock, Arc::clone(&inbox));
-        sources.become_these(&config.asterisk);
+        let mut running = Running {
+            clock,
+            sources: Sources::new(clock, Arc::clone(&inbox)),
+            names,
+            unresolved: Vec::new(),
+            config,
+            setup,
+            inbox: Arc::clone(&inbox),
+            watch,
+            claim,
+        };
+        running.look_around().await;
+        running.sources.become_these(&running.config.asterisk);
         let (reload, mut reloads) = tokio::sync::mpsc::channel(4);
         let control = Arc::new(Control::new(
             clock,
             Arc::clone(&inbox),
             Arc::clone(&store),
-            &config,
             reload,
         ));
-        control.show(&sources, unresolved, &config.fence);
+        control.show(&running.sources, &running.unresolved, &running.config);
         let admin = tokio::spawn(admin::serve(listener, {
             let control = Arc::clone(&control);
             move |request| {
@@ -197,16 +214,9 @@ impl Daemon {
                 async move { control.answer(request).await }
             }
         }));
-        let mut running = Running {
-            config,
-            setup,
-            inbox: Arc::clone(&inbox),
-            watch,
-            claim,
-        };
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        let mut refresher = tokio::time::interval(REFRESH);
-        refresher.reset();
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut next_look = Instant::now() + running.until_next_look();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -215,23 +225,32 @@ impl Daemon {
                 wish = signals.next() => match wish {
                     Wish::Stop => break,
                     Wish::Reload => {
-                        if let Err(problem) = running.reload(&mut sources).await {
+                        if let Err(problem) = running.reload().await {
                             tracing::error!("not reloaded, everything stays as it was: {problem}");
                         }
                     }
                 },
                 Some(answer) = reloads.recv() => {
-                    let done = running.reload(&mut sources).await;
-                    let _ = tokio::sync::oneshot::Sender::send(answer, done);
+                    let done = running.reload().await;
+                    let _ = oneshot::Sender::send(answer, done);
                 }
-                _ = refresher.tick() => {}
+                () = tokio::time::sleep_until(next_look) => {
+                    running.look_around().await;
+                    running.sources.revive();
+                    next_look = Instant::now() + running.until_next_look();
+                }
+                _ = heartbeat.tick() => {
+                    // only a core thread that still answers keeps the supervisor's watchdog quiet
+                    if ask(&inbox, Request::Status).await.is_some() {
+                        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+                    }
+                    continue;
+                }
             }
-            let unresolved = refresh(&mut names, &running.config, &inbox).await;
-            sources.revive();
-            control.show(&sources, unresolved, &running.config.fence);
+            control.show(&running.sources, &running.unresolved, &running.config);
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        sources.stop();
+        running.sources.stop();
         admin.abort();
         running.watch = None;
         inbox.request(Request::Stop);
@@ -248,11 +267,16 @@ impl Daemon {
     }
 }
 
-/// What a reload can change.
+/// What changes while the daemon runs.
 struct Running {
+    clock: Clock,
     config: Config,
     setup: Setup,
     inbox: Arc<Inbox>,
+    sources: Sources,
+    names: Names,
+    /// Names that could not be resolved the last time.
+    unresolved: Vec<String>,
     watch: Option<fence::Watch>,
     claim: Option<fence::Claim>,
 }
@@ -260,22 +284,14 @@ struct Running {
 impl Running {
     /// Reads the configuration again and becomes what it says; on any error everything stays as it was. Answers with notes
     /// about what needs a restart.
-    async fn reload(&mut self, sources: &mut Sources) -> Result<Vec<String>, String> {
+    async fn reload(&mut self) -> Result<Vec<String>, String> {
         let Some(reread) = &self.setup.reread else {
             return Err("there is no configuration file to read".into());
         };
         let new = reread()?;
         let mut notes = Vec::new();
         if new.fence != self.config.fence {
-            let mut fence = fence::open(&new.fence).map_err(|error| error.to_string())?;
-            // the present claim is ours: it passes on while the backend stays
-            if new.fence.backend != self.config.fence.backend {
-                self.claim = fence.claim().map_err(|error| error.to_string())?;
-            }
-            let proven = fence.install().map_err(|error| error.to_string())?;
-            tracing::info!(backend = fence.name(), "{proven}");
-            self.watch = watch(&*fence, &self.inbox);
-            ask(&self.inbox, |answer| Request::Refence(fence, answer)).await;
+            self.refence(&new).await?;
         }
         ask(&self.inbox, |answer| {
             Request::Reconfigure(Box::new(new.policy.clone()), answer)
@@ -290,14 +306,95 @@ impl Running {
         if new.log != self.config.log {
             notes.push("[log] changed: it takes effect with the next start".to_string());
         }
-        sources.become_these(&new.asterisk);
+        // addresses that must never be banned are known before anything new is watched
         self.config = new;
+        self.look_around().await;
+        self.sources.become_these(&self.config.asterisk);
         tracing::info!("reloaded");
         for note in &notes {
             tracing::warn!("{note}");
         }
         Ok(notes)
     }
+}
+
+impl Running {
+    /// Looks up what can change and must never be banned, and hands it to the engine.
+    async fn look_around(&mut self) {
+        let pbxes: Vec<String> = self
+            .config
+            .asterisk
+            .iter()
+            .map(|asterisk| asterisk.host.clone())
+            .collect();
+        let all: Vec<String> = self.config.ignore_names.iter().chain(&pbxes).cloned().collect();
+        let failed = self.names.resolve(self.clock.now(), &all).await;
+        for name in failed.iter().filter(|name| !self.unresolved.contains(name)) {
+            tracing::warn!(
+                "{name} can't be resolved: the addresses it had before still hold, but without any it protects nobody; \
+                 trying again every {} s",
+                REFRESH_SOON.as_secs()
+            );
+        }
+        self.unresolved = failed;
+        let ignored = as_nets(&self.names.addresses(&self.config.ignore_names));
+        ask(&self.inbox, |answer| {
+            Request::Command(Command::Resolved(ignored), answer)
+        })
+        .await;
+        let mut ours = self.names.own();
+        ours.extend(self.names.addresses(&pbxes));
+        ask(&self.inbox, |answer| {
+            Request::Command(Command::Own(ours.into_iter().collect()), answer)
+        })
+        .await;
+    }
+
+    fn until_next_look(&self) -> Duration {
+        if self.unresolved.is_empty() {
+            REFRESH
+        } else {
+            REFRESH_SOON
+        }
+    }
+
+    /// Installs and proves another fence, away from the thread that reads the sockets, and lets it take over.
+    async fn refence(&mut self, new: &Config) -> Result<(), String> {
+        let settings = new.fence.clone();
+        // the present claim is ours: it passes on while the backend stays
+        let claiming = new.fence.backend != self.config.fence.backend;
+        let installed = tokio::task::spawn_blocking(move || {
+            let mut fence = fence::open(&settings)?;
+            let claim = if claiming { fence.claim()? } else { None };
+            let proven = fence.install()?;
+            Ok::<_, FenceError>((fence, proven, claim))
+        });
+        let (fence, proven, claim) = installed
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
+        tracing::info!(backend = fence.name(), "{proven}");
+        if claiming {
+            self.claim = claim;
+        }
+        self.watch = watch(&*fence, &self.inbox);
+        let new = Box::new(Refence {
+            fence,
+            proven,
+            verify: new.fence.verify,
+        });
+        ask(&self.inbox, |answer| Request::Refence(new, answer)).await;
+        Ok(())
+    }
+}
+
+/// Where bans are remembered: a dry run remembers its own apart, so that what was only tried never becomes real.
+pub(super) fn store_settings(config: &Config) -> StoreSettings {
+    let mut settings = config.store.clone();
+    if config.fence.backend == Backend::DryRun {
+        settings.path.as_mut_os_string().push(".dry-run");
+    }
+    settings
 }
 
 fn listen(config: &Config) -> Result<admin::Listener, StartError> {
@@ -315,6 +412,7 @@ fn listen(config: &Config) -> Result<admin::Listener, StartError> {
             io::ErrorKind::PermissionDenied => {
                 "Run as a user that may write there (RuntimeDirectory=ringfence under systemd), or set control.socket"
             }
+            io::ErrorKind::AlreadyExists => "Move it away, or set control.socket",
             _ => "Check control.socket",
         },
         error,
@@ -376,27 +474,4 @@ fn watch(fence: &dyn Fence, inbox: &Arc<Inbox>) -> Option<fence::Watch> {
             None
         }
     }
-}
-
-/// Looks up what can change and hands it to the engine; returns the names that could not be resolved.
-async fn refresh(names: &mut Names, config: &Config, inbox: &Inbox) -> Vec<String> {
-    let pbxes: Vec<String> = config
-        .asterisk
-        .iter()
-        .map(|asterisk| asterisk.host.clone())
-        .collect();
-    let all: Vec<String> = config.ignore_names.iter().chain(&pbxes).cloned().collect();
-    let failed = names.resolve(&all).await;
-    let ignored = as_nets(&names.addresses(&config.ignore_names));
-    ask(inbox, |answer| {
-        Request::Command(Command::Resolved(ignored), answer)
-    })
-    .await;
-    let mut ours = own();
-    ours.extend(names.addresses(&pbxes));
-    ask(inbox, |answer| {
-        Request::Command(Command::Own(ours.into_iter().collect()), answer)
-    })
-    .await;
-    failed
 }

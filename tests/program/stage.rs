@@ -53,8 +53,9 @@ impl Stage {
         self.home.path().join("ringfence.toml")
     }
 
+    /// Where a dry run remembers.
     pub fn store(&self) -> PathBuf {
-        self.home.path().join("ringfence.db")
+        self.home.path().join("ringfence.db.dry-run")
     }
 
     /// Writes the configuration as it is now.

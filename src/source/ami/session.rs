@@ -44,6 +44,10 @@ impl fmt::Display for End {
 impl From<DialError> for End {
     fn from(error: DialError) -> Self {
         match error {
+            // a certificate that does not fit stays so; an end of the connection means a PBX that restarts or is busy
+            DialError::Handshake { error: ref cause, .. } if cause.kind() != io::ErrorKind::InvalidData => {
+                Self::Away(error.to_string())
+            }
             DialError::Tls(_) | DialError::Handshake { .. } => Self::Refused(error.to_string()),
             DialError::Resolve { .. } | DialError::Connect { .. } | DialError::Timeout { .. } => {
                 Self::Away(error.to_string())

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ringfence_ami::{Class, Mapped, Mapper};
 use ringfence_event::{SecurityEvent, SourceId, Text};
+use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
 use super::chance;
@@ -44,6 +45,8 @@ pub struct Watcher<'a, S> {
 enum Proof {
     /// The own login (or the second one) should arrive.
     Awaited(Stopwatch),
+    /// A second login is under way; its outcome says when its event may be expected.
+    Knocking(oneshot::Receiver<bool>),
     /// The latest event came then; whether our own logins are among what we may see.
     Flowing { since: Stopwatch, own_logins: bool },
     /// Nothing came. The connection is kept for a while: an event filter may only hide our own login.
@@ -103,8 +106,12 @@ impl<'a, S: EventSink> Watcher<'a, S> {
         let count = self.events.len() as u64;
         if count > 0 {
             let own_login = self.events.iter().any(|event| is_login_of(event, &self.username));
-            let own_logins = own_login || matches!(self.proof, Proof::Flowing { own_logins: true, .. });
-            if !matches!(self.proof, Proof::Flowing { .. }) {
+            let own_logins = own_login
+                || matches!(
+                    self.proof,
+                    Proof::Flowing { own_logins: true, .. } | Proof::Knocking(_)
+                );
+            if !matches!(self.proof, Proof::Flowing { .. } | Proof::Knocking(_)) {
                 backoff.reset();
                 self.health.enter(self.clock.now(), State::Watching, "");
             }
@@ -139,6 +146,19 @@ impl<'a, S: EventSink> Watcher<'a, S> {
         if let Some(ping) = self.pulse.beat() {
             self.session.send(&ping).await?;
         }
+        if let Proof::Knocking(told) = &mut self.proof {
+            match told.try_recv() {
+                Ok(true) => self.proof = Proof::Awaited(Stopwatch::start()),
+                // not this connection's fault: go on, and try again after another quiet time
+                Ok(false) | Err(oneshot::error::TryRecvError::Closed) => {
+                    self.proof = Proof::Flowing {
+                        since: Stopwatch::start(),
+                        own_logins: true,
+                    };
+                }
+                Err(oneshot::error::TryRecvError::Empty) => {}
+            }
+        }
         match &self.proof {
             Proof::Awaited(since) if since.elapsed() >= PROOF => {
                 self.health
@@ -157,22 +177,26 @@ impl<'a, S: EventSink> Watcher<'a, S> {
                 since,
                 own_logins: true,
             } if since.elapsed() >= QUIET => {
-                self.proof = Proof::Awaited(Stopwatch::start());
-                self.knock();
+                self.proof = Proof::Knocking(self.knock());
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// Logs in a second time, beside, so that the login shows up here.
-    fn knock(&self) {
+    /// Logs in a second time, beside, so that the login shows up here. Tells whether the login succeeded: one that fails,
+    /// because the PBX is busy or its authlimit is reached, proves nothing about this connection.
+    fn knock(&self) -> oneshot::Receiver<bool> {
         let settings = self.settings.clone();
+        let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
-            if let Ok(session) = Session::open(&settings).await {
+            let session = Session::open(&settings).await;
+            let _ = tell.send(session.is_ok());
+            if let Ok(session) = session {
                 session.leave().await;
             }
         });
+        told
     }
 }
 
