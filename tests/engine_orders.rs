@@ -89,19 +89,64 @@ fn what_must_never_be_banned_is_refused() {
     world.order(Command::Own(vec![ip("192.0.2.16"), ip("2001:db8::16")]));
     world.order(Command::Resolved(vec!["198.51.100.9/32".parse().unwrap()]));
     let never = [
-        address("203.0.113.10"),
-        Target::Socket("203.0.113.10:5060".parse().unwrap()),
-        prefix("203.0.113.0/24"),
-        prefix("192.0.2.0/24"),
-        prefix("2001:db8::/64"),
-        address("198.51.100.9"),
-        prefix("0.0.0.0/0"),
-        prefix("::/0"),
+        (address("203.0.113.10"), "203.0.113.10 is in ignoreip"),
+        (
+            Target::Socket("203.0.113.10:5060".parse().unwrap()),
+            "203.0.113.10:5060 is in ignoreip",
+        ),
+        (
+            prefix("203.0.113.0/24"),
+            "203.0.113.0/24 holds 203.0.113.10, which is in ignoreip",
+        ),
+        (
+            address("192.0.2.16"),
+            "192.0.2.16 is an address of this machine or of a PBX",
+        ),
+        (
+            prefix("192.0.2.0/24"),
+            "192.0.2.0/24 holds 192.0.2.16, which is an address of this machine or of a PBX",
+        ),
+        (
+            prefix("2001:db8::/64"),
+            "2001:db8::/64 holds 2001:db8::16, which is an address of this machine or of a PBX",
+        ),
+        (
+            address("198.51.100.9"),
+            "198.51.100.9 is an address of a host name in ignoreip",
+        ),
+        (
+            prefix("0.0.0.0/0"),
+            "0.0.0.0/0 holds 203.0.113.10, which is in ignoreip",
+        ),
+        (prefix("::/0"), "::/0 holds 203.0.113.10, which is in ignoreip"),
     ];
-    for target in never {
-        assert!(matches!(world.order(ban(target)), Reply::Refused(_)), "{target}");
+    for (target, words) in never {
+        assert_eq!(world.order(ban(target)), Reply::Refused(words.into()));
     }
     world.is_quiet();
+}
+
+#[test]
+fn a_refusal_names_the_first_entry_in_the_way() {
+    let mut world = World::ignoring("203.0.113.0/24");
+    world.order(Command::Resolved(vec!["203.0.113.10/32".parse().unwrap()]));
+    for (target, words) in [
+        (
+            address("203.0.113.10"),
+            "203.0.113.10 is in 203.0.113.0/24, which is in ignoreip",
+        ),
+        (
+            prefix("203.0.113.64/26"),
+            "203.0.113.64/26 is in 203.0.113.0/24, which is in ignoreip",
+        ),
+        (prefix("203.0.113.0/24"), "203.0.113.0/24 is in ignoreip"),
+        (
+            prefix("203.0.112.0/23"),
+            "203.0.112.0/23 holds 203.0.113.0/24, which is in ignoreip",
+        ),
+    ] {
+        assert_eq!(world.order(ban(target)), Reply::Refused(words.into()));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ringfence_event::{Moment, SecurityEvent, SourceId};
 
 use super::parse::settle;
 use super::recording::{Format, Outcome, Recording};
-use super::verdict::{VerdictLine, sentence};
+use super::verdict::VerdictLine;
 use super::{CliError, Exit};
 use crate::clock::iso;
 use crate::engine::{Engine, Policy, Verdict};
@@ -70,7 +70,7 @@ fn print(json: bool, out: &mut impl Write, at: Moment, verdict: &Verdict) -> io:
         serde_json::to_writer(&mut *out, &VerdictLine::new(at, verdict))?;
         writeln!(out)
     } else {
-        writeln!(out, "{:<24}  {}", iso(at), sentence(at, verdict))
+        writeln!(out, "{:<24}  {verdict}", iso(at))
     }
 }
 
@@ -244,7 +244,7 @@ mod tests {
         let out = run(&[session], false, Policy::default());
         assert_eq!(
             out,
-            "2026-11-21T19:24:43.000Z  ban     192.0.2.101  for 1h  (auth: 5 counted, proof none)\n5 events, 1 ban\n"
+            "2026-11-21T19:24:43.000Z  ban 192.0.2.101 for 1h: jail auth, 5 counted, proof none\n5 events, 1 ban\n"
         );
     }
 

@@ -1,10 +1,10 @@
-//! One verdict as a line: a record for scripts, a sentence for people.
+//! One verdict as a record for scripts.
 
-use ringfence_event::{Moment, Span};
+use ringfence_event::Moment;
 use serde::Serialize;
 
 use crate::clock::iso;
-use crate::engine::{Alert, Ban, IgnoreReason, LiftReason, Target, Verdict};
+use crate::engine::{Alert, Ban, IgnoreReason, LiftReason, Verdict};
 
 /// The record of one verdict, as the command line promises it to scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,59 +86,12 @@ impl<'a> BanLine<'a> {
     }
 }
 
-/// What a verdict that was reached at `at` says, for people.
-pub fn sentence(at: Moment, verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Ban(ban) => format!("ban     {}", terms(at, ban)),
-        Verdict::Extend(ban) => format!("extend  {}", terms(at, ban)),
-        Verdict::Lift { target, reason } => format!("lift    {target}  ({})", lift_reason(*reason)),
-        Verdict::Ignore { target, reason, jail } => ignored(target, *reason, jail),
-        Verdict::Alert(Alert::TableFull { forgotten }) => {
-            format!("alert   the table of addresses is full: {forgotten} forgotten")
-        }
-    }
-}
-
-fn terms(at: Moment, ban: &Ban) -> String {
-    let Ban {
-        target,
-        jail,
-        evidence,
-        ..
-    } = ban;
-    let term = match ban.remaining(at) {
-        Span::FOREVER => "forever".to_owned(),
-        left => format!("for {}", Span::from_secs(left.as_secs())),
-    };
-    let proof = evidence.proof.name();
-    format!(
-        "{target}  {term}  ({jail}: {} counted, proof {proof})",
-        evidence.attempts
-    )
-}
-
-fn ignored(target: &Target, reason: IgnoreReason, jail: &str) -> String {
-    let reason = match reason {
-        IgnoreReason::Configured => "it is in ignoreip",
-        IgnoreReason::Own => "it is our own or a PBX's",
-    };
-    format!("ignore  {target}  ({jail}: {reason})")
-}
-
-fn lift_reason(reason: LiftReason) -> &'static str {
-    match reason {
-        LiftReason::Expired => "its time is over",
-        LiftReason::Unbanned => "unbanned",
-        LiftReason::Ignored => "it is to be ignored now",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ringfence_event::Proof;
 
     use super::*;
-    use crate::engine::Evidence;
+    use crate::engine::{Evidence, Target};
 
     fn ban(until: Moment) -> Ban {
         Ban {
@@ -160,13 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn every_verdict_has_its_record_and_its_sentence() {
+    fn every_verdict_has_its_record() {
         let target = Target::Address("192.0.2.1".parse().unwrap());
-        for (verdict, record, words) in [
+        for (verdict, record) in [
             (
                 Verdict::Extend(ban(Moment::NEVER)),
                 r#""verdict":"extend","target":"2001:db8::/64","scope":"prefix","jail":"auth","for_s":null,"attempts":5,"proof":"handshake"}"#,
-                "extend  2001:db8::/64  forever  (auth: 5 counted, proof handshake)",
             ),
             (
                 Verdict::Lift {
@@ -174,7 +126,6 @@ mod tests {
                     reason: LiftReason::Unbanned,
                 },
                 r#""verdict":"lift","target":"192.0.2.1","scope":"address","reason":"unbanned"}"#,
-                "lift    192.0.2.1  (unbanned)",
             ),
             (
                 Verdict::Ignore {
@@ -183,19 +134,16 @@ mod tests {
                     jail: "auth".into(),
                 },
                 r#""verdict":"ignore","target":"192.0.2.1","scope":"address","jail":"auth","reason":"own"}"#,
-                "ignore  192.0.2.1  (auth: it is our own or a PBX's)",
             ),
             (
                 Verdict::Alert(Alert::TableFull { forgotten: 3 }),
                 r#""verdict":"alert","alert":"table-full","forgotten":3}"#,
-                "alert   the table of addresses is full: 3 forgotten",
             ),
         ] {
             assert_eq!(
                 json(&verdict),
                 format!(r#"{{"at":"1970-01-01T00:00:00.000Z",{record}"#)
             );
-            assert_eq!(sentence(Moment::EPOCH, &verdict), words);
         }
     }
 
@@ -203,6 +151,5 @@ mod tests {
     fn a_ban_says_how_long_is_left() {
         let verdict = Verdict::Ban(ban(Moment::from_millis(3_600_999)));
         assert!(json(&verdict).contains(r#""for_s":3600,"#));
-        assert!(sentence(Moment::EPOCH, &verdict).contains("for 1h  ("));
     }
 }

@@ -291,15 +291,7 @@ impl Show<'_> {
             });
             return writeln!(self.out, "{line}");
         }
-        writeln!(
-            self.out,
-            "  VERDICT  ban {} for {}: jail {}, {} counted, proof {}",
-            ban.target,
-            ban.remaining(ban.since),
-            ban.jail,
-            ban.evidence.attempts,
-            ban.evidence.proof.name()
-        )?;
+        writeln!(self.out, "  VERDICT  {verdict}")?;
         if let Some(held) = kernel {
             writeln!(
                 self.out,

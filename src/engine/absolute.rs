@@ -26,16 +26,45 @@ impl Absolute {
 
     /// Why a target can't be banned: it is, or holds, an address that must never be.
     pub(super) fn reason(&self, target: &Target) -> Option<IgnoreReason> {
-        let span = match target {
-            Target::Address(addr) => span(IpNet::from(*addr)),
-            Target::Socket(socket) => span(IpNet::from(socket.ip())),
-            Target::Prefix(net) => span(*net),
-        };
+        let span = covered(target);
         if self.configured.overlap(span) {
             Some(IgnoreReason::Configured)
         } else {
             self.own.overlap(span).then_some(IgnoreReason::Own)
         }
+    }
+}
+
+/// How a net that must never be banned stands in a target's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overlap {
+    /// They are the same.
+    Same,
+    /// The target holds the net.
+    Holds,
+    /// The target lies inside the net.
+    Inside,
+}
+
+/// How `net` stands in the way of `target`, if it does. [`Absolute`] has forgotten which net is which: this is for the
+/// words of a refusal.
+pub(super) fn overlap(target: &Target, net: IpNet) -> Option<Overlap> {
+    let ((first, last), (start, end)) = (covered(target), span(net));
+    if (first, last) == (start, end) {
+        Some(Overlap::Same)
+    } else if first <= start && end <= last {
+        Some(Overlap::Holds)
+    } else {
+        (start <= first && last <= end).then_some(Overlap::Inside)
+    }
+}
+
+/// First and last address that a ban of `target` stops.
+fn covered(target: &Target) -> (u128, u128) {
+    match target {
+        Target::Address(addr) => span(IpNet::from(*addr)),
+        Target::Socket(socket) => span(IpNet::from(socket.ip())),
+        Target::Prefix(net) => span(*net),
     }
 }
 

@@ -27,6 +27,7 @@ mod snapshot;
 mod suspect;
 mod table;
 mod verdict;
+mod words;
 
 use std::net::IpAddr;
 

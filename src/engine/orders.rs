@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use ringfence_event::{Moment, Span};
 
-use super::absolute::Absolute;
+use super::absolute::{self, Absolute, Overlap};
 use super::bans::Held;
 use super::rules::Rules;
 use super::suspect::{AddrKey, Suspect};
@@ -105,7 +105,7 @@ impl Engine {
 
     fn ban(&mut self, target: Target, duration: Option<Span>, now: Moment, out: &mut Vec<Verdict>) -> Reply {
         if let Some(reason) = self.absolute.reason(&target) {
-            return Reply::Refused(refusal(&target, reason));
+            return Reply::Refused(self.refusal(&target, reason));
         }
         if matches!(target, Target::Prefix(net) if net.prefix_len() == 0) {
             return Reply::Refused(format!("{target} is everybody"));
@@ -146,6 +146,32 @@ impl Engine {
         });
         self.bans.put(Held { ban, raised });
         Reply::Done(1)
+    }
+
+    /// Why `target` can't be banned, naming the first entry that stands in the way.
+    fn refusal(&self, target: &Target, reason: IgnoreReason) -> String {
+        let named = |nets: &[IpNet]| {
+            let mut found = nets.iter().map(|net| (*net, absolute::overlap(target, *net)));
+            found.find_map(|(net, overlap)| Some((net, overlap?)))
+        };
+        let (entry, why) = match reason {
+            IgnoreReason::Configured => match named(&self.policy.ignore) {
+                None => (
+                    named(&self.resolved),
+                    "an address of a host name in ignoreip".to_owned(),
+                ),
+                entry => (entry, reason.to_string()),
+            },
+            IgnoreReason::Own => {
+                let own = self.policy.own.iter().map(|addr| addr.to_canonical().into());
+                (named(&own.collect::<Vec<IpNet>>()), reason.to_string())
+            }
+        };
+        match entry {
+            Some((net, Overlap::Holds)) => format!("{target} holds {}, which is {why}", entry_name(net)),
+            Some((net, Overlap::Inside)) => format!("{target} is in {}, which is {why}", entry_name(net)),
+            Some((_, Overlap::Same)) | None => format!("{target} is {why}"),
+        }
     }
 
     fn unban(&mut self, target: Target, out: &mut Vec<Verdict>) -> Reply {
@@ -226,14 +252,12 @@ impl Engine {
     }
 }
 
-fn refusal(target: &Target, reason: IgnoreReason) -> String {
-    let why = match reason {
-        IgnoreReason::Configured => "is in ignoreip",
-        IgnoreReason::Own => "is an address of this machine or of a PBX",
-    };
-    match target {
-        Target::Prefix(_) => format!("{target} holds an address that {why}"),
-        _ => format!("{target} {why}"),
+/// A single address without the length of its prefix.
+fn entry_name(net: IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.to_string()
     }
 }
 

@@ -52,7 +52,11 @@ fn orders_are_carried_out_and_mistakes_refused() {
 
     let refused = stage.cli(&["ban", "203.0.113.0/24"]);
     assert_eq!(refused.status.code(), Some(77), "it holds an address of ignoreip");
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("ignoreip"));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("203.0.113.0/24 holds 203.0.113.10, which is in ignoreip"),
+        "{said}"
+    );
     let own = stage.cli(&["ban", "127.0.0.1"]);
     assert_eq!(own.status.code(), Some(77));
 
