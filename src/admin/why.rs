@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ringfence_event::{Cause, Moment, Proof};
+use ringfence_event::{Cause, Moment, Proof, Service, Transport};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::BanView;
@@ -81,7 +81,7 @@ pub struct EventView {
     /// The source's name, or its number when it is no longer configured.
     pub source: String,
     /// The part of the PBX.
-    pub service: String,
+    pub service: Service,
     /// What happened.
     pub cause: Cause,
     /// The account, escaped.
@@ -89,7 +89,7 @@ pub struct EventView {
     /// Source port, 0 when unknown.
     pub port: u16,
     /// Transport.
-    pub transport: String,
+    pub transport: Transport,
 }
 
 /// One remembered verdict.
@@ -159,11 +159,11 @@ impl EventView {
         Self {
             at: iso(event.at),
             source: name.unwrap_or_else(|| format!("#{}", event.source)),
-            service: event.service.clone(),
+            service: event.service,
             cause: event.cause,
             account: event.account.clone(),
             port: event.port,
-            transport: event.transport.clone(),
+            transport: event.transport,
         }
     }
 }

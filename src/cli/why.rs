@@ -84,11 +84,11 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
             table.row([
                 event.at.clone(),
                 event.source.clone(),
-                event.service.clone(),
+                event.service.name().into(),
                 event.cause.name().into(),
                 event.account.clone(),
                 event.port.to_string(),
-                event.transport.clone(),
+                event.transport.name().into(),
             ]);
         }
         table.print(out)?;

@@ -184,7 +184,7 @@ pub(super) fn log(top: &mut Section<'_>, under_systemd: bool) -> LogSettings {
         (Some(Target::File), Some(file)) => log.target = LogTarget::File(file.value),
         (Some(Target::File), None) => section.missing(
             "`file`",
-            "name the file to write to: `file = \"/var/log/ringfence.log\"`",
+            "name the file to write to: `file = \"/var/log/ringfence/ringfence.log\"`",
         ),
         (_, Some(file)) => {
             let issue = Issue::error("`file` has no effect without `target = \"file\"`", file.place);

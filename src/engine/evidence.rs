@@ -66,11 +66,11 @@ impl Kept {
         EvidenceEvent {
             at: self.at,
             cause: self.cause,
-            service: self.service.name().to_owned(),
+            service: self.service,
             source: self.source,
             account: self.account.to_string(),
             port: self.port,
-            transport: self.transport.name().to_owned(),
+            transport: self.transport,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use ringfence_event::{Cause, Moment, Proof, Span};
+use ringfence_event::{Cause, Moment, Proof, Service, Span, Transport};
 use serde::{Deserialize, Serialize};
 
 /// Whom a ban stops.
@@ -113,16 +113,16 @@ pub struct EvidenceEvent {
     pub at: Moment,
     /// What happened.
     pub cause: Cause,
-    /// The part of the PBX (its record name).
-    pub service: String,
+    /// The part of the PBX.
+    pub service: Service,
     /// The source's index at that time.
     pub source: u16,
     /// The account, escaped.
     pub account: String,
     /// Source port, 0 when unknown.
     pub port: u16,
-    /// Transport (its record name).
-    pub transport: String,
+    /// Transport.
+    pub transport: Transport,
 }
 
 /// Why a ban ended.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ringfence::engine::{Ban, Evidence, EvidenceEvent, LiftReason, Target, Verdict};
 use ringfence::store::{Restored, Store, StoreSettings};
-use ringfence_event::{Cause, Moment, Proof, Span};
+use ringfence_event::{Cause, Moment, Proof, Service, Span, Transport};
 
 /// The moment at which every story begins.
 pub const NOW: Moment = Moment::from_millis(1_795_000_000_000);
@@ -40,11 +40,11 @@ pub fn ban_of(target: Target, until: Moment, count: u32) -> Ban {
     let event = EvidenceEvent {
         at: NOW,
         cause: Cause::WrongPassword,
-        service: "pjsip".into(),
+        service: Service::PjSip,
         source: 0,
         account: "alice\\x00".into(),
         port: 5060,
-        transport: "udp".into(),
+        transport: Transport::Udp,
     };
     let evidence = Evidence {
         attempts: 5,
