@@ -276,6 +276,53 @@ fn history_is_bounded_by_age_and_number() {
     assert_eq!(rows(), (1, 1));
 }
 
+#[test]
+fn memories_are_bounded_and_bans_in_force_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = StoreSettings {
+        memories: 100,
+        ..settings(folder.path())
+    };
+    let unbounded = StoreSettings {
+        memories: u64::MAX,
+        ..settings.clone()
+    };
+    let rows = || -> i64 {
+        let db = Connection::open(&settings.path).unwrap();
+        db.query_row("SELECT count(*) FROM bans", [], |row| row.get(0))
+            .unwrap()
+    };
+    let (store, _) = open(&unbounded, NOW);
+    // one after the other is over, the last number first; two hundred are in force for a day
+    let over = (0..3000).map(|number| Verdict::Ban(ban(number, after(4000 - u64::from(number)), 1)));
+    let in_force = (5000..5200).map(|number| Verdict::Ban(ban(number, after(86_400), 1)));
+    store.record(NOW, &over.chain(in_force).collect::<Vec<_>>());
+    store.flush(PATIENCE).unwrap();
+    drop(store);
+    assert_eq!(rows(), 3200);
+
+    let newest: Vec<_> = (0..100).map(address).collect();
+    let as_wanted = |restored: &ringfence::store::Restored| {
+        assert_eq!(restored.bans.len(), 200);
+        assert!(restored.bans.iter().all(|ban| ban.until == after(86_400)));
+        let addresses: Vec<_> = restored.memories.iter().map(|(addr, ..)| *addr).collect();
+        assert_eq!(addresses.len(), 300, "those in force are remembered besides");
+        assert_eq!(
+            addresses[..100],
+            newest,
+            "the ones that would be forgotten first are left out"
+        );
+    };
+    let (store, restored) = open(&settings, after(5000));
+    as_wanted(&restored);
+    store.record(after(5000), &[Verdict::Extend(ban(5000, after(86_400), 1))]);
+    store.flush(PATIENCE).unwrap();
+    store.history(address(0), 1).unwrap();
+    drop(store);
+    assert_eq!(rows(), 300);
+    as_wanted(&open(&unbounded, after(5000)).1);
+}
+
 /// Prints the figures; run it with `--release -- --nocapture`.
 #[test]
 fn a_hundred_thousand_bans_are_read_quickly() {

@@ -92,6 +92,7 @@ pub(super) fn fence(top: &mut Section<'_>) -> FenceSettings {
 pub(super) fn store(top: &mut Section<'_>, limits: &Limits) -> StoreSettings {
     let mut store = StoreSettings {
         memory: limits.memory,
+        memories: u64::try_from(limits.max_tracked).unwrap_or(u64::MAX),
         ..StoreSettings::default()
     };
     let Some(mut section) = top.table("store") else {

@@ -11,8 +11,10 @@ use ringfence_event::Moment;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
+use super::recall::Recall;
 use super::rows::{self, Kept};
 use super::schema::{self, CURRENT, Found};
+use super::settings::StoreSettings;
 use crate::engine::Target;
 
 /// How long another process may hold the file for a moment, the `sqlite3` shell for instance.
@@ -28,8 +30,8 @@ const MOST_DAMAGED: usize = 3;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) db: Connection,
-    /// What it knows of every target.
-    pub(super) kept: Vec<Kept>,
+    /// What it knows of bans.
+    pub(super) recall: Recall,
     /// What the admin should know.
     pub(super) notes: Vec<String>,
     /// Whether something that was written may not be there.
@@ -54,25 +56,26 @@ impl From<StoreError> for Trouble {
 }
 
 /// Opens the file at `path`, makes it if there is none, brings it to the current version, reads every ban.
-pub(super) fn open(path: &Path, now: Moment) -> Result<Opened, Trouble> {
-    let empty = prepare(path)?;
-    match connect(path) {
+pub(super) fn open(settings: &StoreSettings, now: Moment) -> Result<Opened, Trouble> {
+    let empty = prepare(&settings.path)?;
+    match connect(settings, now) {
         Ok(mut opened) => {
             opened.incomplete = empty;
             Ok(opened)
         }
-        Err(Failure::Damaged(why)) => rebuild(path, now, &why),
+        Err(Failure::Damaged(why)) => rebuild(settings, now, &why),
         Err(Failure::Trouble(trouble)) => Err(trouble),
     }
 }
 
 /// Moves a damaged file aside and starts a new one with what can still be read of the old.
-pub(super) fn rebuild(path: &Path, now: Moment, why: &str) -> Result<Opened, Trouble> {
+pub(super) fn rebuild(settings: &StoreSettings, now: Moment, why: &str) -> Result<Opened, Trouble> {
+    let path = &settings.path;
     let aside =
         move_aside(path, now).map_err(|error| Trouble::Passing(format!("{}: {error}", path.display())))?;
     let saved = salvage(&aside);
     prepare(path)?;
-    let mut opened = connect(path).map_err(|failure| match failure {
+    let mut opened = connect(settings, now).map_err(|failure| match failure {
         Failure::Damaged(why) => Trouble::Passing(why),
         Failure::Trouble(trouble) => trouble,
     })?;
@@ -89,24 +92,26 @@ pub(super) fn rebuild(path: &Path, now: Moment, why: &str) -> Result<Opened, Tro
         aside.display(),
         saved.len()
     ));
-    opened.kept = saved;
+    for kept in saved {
+        opened.recall.take(kept);
+    }
     opened.incomplete = true;
     Ok(opened)
 }
 
 /// Reads what a file holds that can't be opened for writing; nothing if that fails too. Its latest changes may be missing.
-pub(super) fn peek(path: &Path) -> Vec<Kept> {
-    let uri = format!("file:{}?immutable=1", escaped(path));
+pub(super) fn peek(settings: &StoreSettings, now: Moment) -> Recall {
+    let uri = format!("file:{}?immutable=1", escaped(&settings.path));
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut kept = Vec::new();
+    let mut recall = Recall::new(settings, now);
     if let Ok(db) = Connection::open_with_flags(uri, flags)
         && matches!(schema::look(&db), Ok(Found::Version(version)) if version <= CURRENT)
-        && let Err(error) = rows::bans(&db, false, |row| kept.push(row))
+        && let Err(error) = rows::bans(&db, false, |row| recall.take(row))
     {
         tracing::warn!(%error, "not every ban could be read");
     }
-    kept
+    recall
 }
 
 /// Holds the store for this process alone.
@@ -216,12 +221,13 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn connect(path: &Path) -> Result<Opened, Failure> {
+fn connect(settings: &StoreSettings, now: Moment) -> Result<Opened, Failure> {
+    let path = &settings.path;
     let mut db = settled(path)?;
     let from = match schema::look(&db)? {
         Found::Empty => 0,
         Found::Version(found) if found > CURRENT => {
-            let path = path.to_owned();
+            let path = path.clone();
             return Err(Failure::Trouble(
                 StoreError::Newer {
                     path,
@@ -233,12 +239,12 @@ fn connect(path: &Path) -> Result<Opened, Failure> {
         }
         Found::Version(found) => found,
         Found::Foreign => {
-            let (path, found) = (path.to_owned(), "another program's database".to_owned());
+            let (path, found) = (path.clone(), "another program's database".to_owned());
             return Err(Failure::Trouble(StoreError::Foreign { path, found }.into()));
         }
     };
     schema::migrate(&mut db, from)?;
-    let mut kept = Vec::new();
+    let mut recall = Recall::new(settings, now);
     let reading = db.transaction()?;
     let verdict: String = reading.query_row("PRAGMA quick_check('bans')", [], |row| row.get(0))?;
     if verdict != "ok" {
@@ -246,7 +252,7 @@ fn connect(path: &Path) -> Result<Opened, Failure> {
             verdict.lines().next().unwrap_or_default().to_owned(),
         ));
     }
-    let senseless = rows::bans(&reading, false, |row| kept.push(row))?;
+    let senseless = rows::bans(&reading, false, |row| recall.take(row))?;
     reading.commit()?;
     db.execute_batch("PRAGMA shrink_memory")?;
     let notes = match senseless {
@@ -259,7 +265,7 @@ fn connect(path: &Path) -> Result<Opened, Failure> {
     let inode = fs::metadata(path).map_or(0, |metadata| metadata.ino());
     Ok(Opened {
         db,
-        kept,
+        recall,
         notes,
         incomplete: false,
         inode,

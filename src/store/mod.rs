@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod history;
 mod queue;
+mod recall;
 mod rows;
 mod schema;
 mod settings;
@@ -23,9 +24,8 @@ use std::time::Duration;
 use ringfence_event::Moment;
 use serde::Serialize;
 
-use crate::engine::{Ban, Target, Verdict};
+use crate::engine::{Ban, Verdict};
 use file::{Opened, Trouble};
-use rows::Kept;
 use writer::{Question, Shared, Writer};
 
 pub use error::StoreError;
@@ -43,7 +43,7 @@ pub struct Restored {
     /// Bans in force, without the events of their evidence: those are in the history.
     pub bans: Vec<Ban>,
     /// How often an address was banned before, and when the last of these bans ended or will end. Addresses that are banned
-    /// now are among them.
+    /// now are among them; of the others no more than [`StoreSettings::memories`].
     pub memories: Vec<(IpAddr, u32, Moment)>,
     /// What the admin should know, a damaged file for instance. Logged already.
     pub notes: Vec<String>,
@@ -88,17 +88,17 @@ impl Store {
             Ok(lock) => Some(lock),
             Err(error) => passing(error).map(|()| None)?,
         };
-        let (open, kept, mut notes) = match file::open(&settings.path, now) {
+        let (open, recall, mut notes) = match file::open(settings, now) {
             Ok(Opened {
                 db,
-                kept,
+                recall,
                 notes,
                 inode,
                 ..
-            }) => (Some((db, inode)), kept, notes),
+            }) => (Some((db, inode)), recall, notes),
             Err(error) => {
                 passing(error)?;
-                (None, file::peek(&settings.path), Vec::new())
+                (None, file::peek(settings, now), Vec::new())
             }
         };
         if let Some(why) = &trouble
@@ -107,7 +107,7 @@ impl Store {
             notes.push(format!(
                 "the store {} can't be used now: {why}. Banning works, and it is tried again; {} bans could be read",
                 settings.path.display(),
-                kept.len()
+                recall.rows
             ));
         }
         for note in &notes {
@@ -126,7 +126,13 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
-        Ok((Self { shared, _lock: lock }, restored(kept, notes, settings, now)))
+        let (bans, memories) = recall.finish();
+        let restored = Restored {
+            bans,
+            memories,
+            notes,
+        };
+        Ok((Self { shared, _lock: lock }, restored))
     }
 
     /// Puts what the verdicts of `now` change in line to be written; never waits for the disk.
@@ -230,29 +236,4 @@ impl Drop for Store {
             tracing::error!("the store's disk does not answer; the last changes may not be written");
         }
     }
-}
-
-/// Parts what is kept into bans in force and memories of earlier ones.
-fn restored(kept: Vec<Kept>, notes: Vec<String>, settings: &StoreSettings, now: Moment) -> Restored {
-    let mut restored = Restored {
-        notes,
-        ..Restored::default()
-    };
-    restored.bans.reserve(kept.len());
-    for Kept {
-        ban,
-        times: (times, last),
-    } in kept
-    {
-        if let Target::Address(addr) = ban.target
-            && times > 0
-            && last + settings.memory > now
-        {
-            restored.memories.push((addr, times, last));
-        }
-        if ban.until > now {
-            restored.bans.push(ban);
-        }
-    }
-    restored
 }

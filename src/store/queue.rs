@@ -101,14 +101,35 @@ impl Pending {
         self.trim();
     }
 
-    /// Lets go of bans that are over and no longer remembered: nobody would miss them.
-    pub(super) fn forget_over(&mut self, memory: Span) {
+    /// Lets go of bans that are over and no longer remembered, and of those beyond `memories`: nobody would miss them.
+    pub(super) fn forget_over(&mut self, memory: Span, memories: u64) {
         let now = self.now;
         self.bans.retain(|_, change| {
             let over =
                 |kept: &Kept| kept.ban.until <= now && (kept.times.0 == 0 || kept.times.1 + memory <= now);
             change.wipe || !change.put.as_ref().is_some_and(over)
         });
+        let mut remembered: Vec<(Moment, Target)> = self
+            .bans
+            .iter()
+            .filter_map(|(target, change)| {
+                let kept = change.put.as_ref().filter(|kept| kept.ban.until <= now)?;
+                Some((kept.times.1, *target))
+            })
+            .collect();
+        let surplus = remembered
+            .len()
+            .saturating_sub(usize::try_from(memories).unwrap_or(usize::MAX));
+        if surplus > 0 {
+            remembered.sort_unstable();
+        }
+        for (_, target) in remembered.iter().take(surplus) {
+            match self.bans.get_mut(target) {
+                // what the admin undid must be undone on disk as well
+                Some(change) if change.wipe => change.put = None,
+                _ => drop(self.bans.remove(target)),
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -224,9 +245,24 @@ mod tests {
         );
         pending.now = Moment::EPOCH + Span::from_secs(30_000);
         pending.put(&ban(250, 5, 0));
-        pending.forget_over(Span::FOREVER);
+        pending.forget_over(Span::FOREVER, 200);
         assert_eq!(pending.bans.len(), 200, "those that make later bans longer stay");
-        pending.forget_over(Span::from_secs(1));
-        assert_eq!(pending.bans.len(), 0);
+        pending.put(&ban(251, 40_000, 1));
+        pending.forget_over(Span::FOREVER, 50);
+        assert_eq!(pending.bans.len(), 51, "so many of them, and the one in force");
+        let soonest = pending
+            .bans
+            .values()
+            .filter_map(|change| change.put.as_ref())
+            .map(|kept| kept.times.1)
+            .min();
+        let last = MOST_HISTORY as u64 + 500;
+        assert_eq!(
+            soonest,
+            Some(Moment::EPOCH + Span::from_secs(last - 49)),
+            "the latest stay"
+        );
+        pending.forget_over(Span::from_secs(1), 0);
+        assert_eq!(pending.bans.len(), 1, "a ban in force always");
     }
 }

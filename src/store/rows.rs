@@ -67,9 +67,9 @@ pub(super) fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
 }
 
 /// Forgets a ban, and that there ever was one.
-pub(super) fn delete(db: &Connection, target: &Target) -> rusqlite::Result<()> {
+pub(super) fn delete(db: &Connection, target: &str) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM bans WHERE target = ?1")?
-        .execute([target.to_string()])?;
+        .execute([target])?;
     Ok(())
 }
 
@@ -119,6 +119,28 @@ pub(super) fn prune_bans(db: &Connection, now: Moment, memory: Span) -> rusqlite
     db.prepare_cached("DELETE FROM bans WHERE until <= ?1 AND (times = 0 OR times_until <= ?2)")?
         .execute(params![sql_time(now), sql_time(now - memory)])?;
     Ok(())
+}
+
+/// The rows of bans that are over and by which there are more of these than `memories`, at most `most`: those that would be
+/// remembered for the shortest time. Somebody who has a network of addresses can be banned with each of them.
+pub(super) fn surplus_memories(
+    db: &Connection,
+    now: Moment,
+    memories: u64,
+    most: u32,
+) -> rusqlite::Result<Vec<String>> {
+    let over: i64 = db
+        .prepare_cached("SELECT count(*) FROM bans WHERE until <= ?1")?
+        .query_row([sql_time(now)], |row| row.get(0))?;
+    let surplus = over
+        .saturating_sub(i64::try_from(memories).unwrap_or(i64::MAX))
+        .min(i64::from(most));
+    if surplus <= 0 {
+        return Ok(Vec::new());
+    }
+    db.prepare_cached("SELECT target FROM bans WHERE until <= ?1 ORDER BY times_until, target LIMIT ?2")?
+        .query_map(params![sql_time(now), surplus], |row| row.get(0))?
+        .collect()
 }
 
 /// Adds an entry to the history.

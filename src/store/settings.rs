@@ -15,6 +15,8 @@ pub struct StoreSettings {
     pub history_rows: u64,
     /// How long an address is remembered after the end of its last ban, so that its next ban is longer.
     pub memory: Span,
+    /// Addresses remembered so at most, besides those that are banned; the ones whose memory ends soonest go first.
+    pub memories: u64,
 }
 
 impl Default for StoreSettings {
@@ -24,6 +26,7 @@ impl Default for StoreSettings {
             history: Span::from_secs(90 * 86_400),
             history_rows: 1_000_000,
             memory: Span::from_secs(4 * 7 * 86_400),
+            memories: 1_000_000,
         }
     }
 }

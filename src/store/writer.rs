@@ -27,8 +27,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// How often old rows are removed.
 const PRUNE_EVERY: Span = Span::from_secs(10);
-/// Rows of history removed at a time, and how many times in a row.
-const PRUNE: (u32, usize) = (1000, 50);
+/// Rows removed at a time, and how many times in a row.
+const PRUNE: (u32, u32) = (1000, 50);
 
 /// What callers and the writer share.
 #[derive(Debug, Default)]
@@ -180,7 +180,9 @@ impl Writer {
             _ => {}
         }
         if failed.is_some() {
-            state.pending.forget_over(self.settings.memory);
+            state
+                .pending
+                .forget_over(self.settings.memory, self.settings.memories);
         }
         state.trouble = failed;
         state.attempting = false;
@@ -220,7 +222,7 @@ impl Writer {
                     continue;
                 };
                 if wanted.wipe {
-                    rows::delete(&change, target)?;
+                    rows::delete(&change, &target.to_string())?;
                 }
                 if let Some(kept) = &wanted.put {
                     rows::put(&change, kept)?;
@@ -248,13 +250,13 @@ impl Writer {
         if self.open.is_some() {
             return Ok(());
         }
-        let opened = file::open(&self.settings.path, now);
+        let opened = file::open(&self.settings, now);
         self.adopt(opened)
     }
 
     fn rebuild(&mut self, now: Moment, why: &str) -> Result<(), String> {
         self.open = None;
-        let rebuilt = file::rebuild(&self.settings.path, now, why);
+        let rebuilt = file::rebuild(&self.settings, now, why);
         self.adopt(rebuilt)
     }
 
@@ -336,6 +338,14 @@ impl Writer {
 
 fn prune_rows(db: &Connection, now: Moment, settings: &StoreSettings) -> rusqlite::Result<()> {
     rows::prune_bans(db, now, settings.memory)?;
+    let surplus = rows::surplus_memories(db, now, settings.memories, PRUNE.0 * PRUNE.1)?;
+    for batch in surplus.chunks(PRUNE.0 as usize) {
+        let change = db.unchecked_transaction()?;
+        for target in batch {
+            rows::delete(&change, target)?;
+        }
+        change.commit()?;
+    }
     let before = if settings.history == Span::FOREVER {
         Moment::EPOCH
     } else {

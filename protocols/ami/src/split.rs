@@ -13,7 +13,7 @@ pub const MAX_BLOCK: usize = 256 * 1024;
 pub const MAX_GREETING: usize = 1024;
 
 const BANNER: &[u8] = b"Asterisk Call Manager/";
-const STARTS: [&[u8]; 2] = [b"Event:", b"Response:"];
+const STARTS: [&[u8]; 2] = [b"Event: ", b"Response: "];
 
 /// What to take off the front of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,6 +414,7 @@ mod tests {
             (b"Ev", Next::Intact),
             (b"Response: Success", Next::Intact),
             (b"\r\nSessionID: x", Next::Fragment),
+            (b"Response:Error", Next::Fragment),
         ] {
             assert_eq!(what_follows(behind, Ending::CrLf), expected);
         }

@@ -231,8 +231,7 @@ fn with_two_triples_nobody_is_blamed() {
 
 #[test]
 fn a_block_that_an_injected_empty_line_ended_is_withheld() {
-    let fake =
-        "x\r\nSessionID: 0x1\r\nLocalAddress: IPV4/TCP/1.1.1.1/1\r\nRemoteAddress: IPV4/TCP/8.8.8.8/1\r\n";
+    let fake = "x\r\nSessionID: 0x7f082007e720\r\nLocalAddress: IPV4/TCP/1.1.1.1/1\r\nRemoteAddress: IPV4/TCP/8.8.8.8/1\r\n";
     let stream = event("InvalidAccountID", "AMI", fake, TCP, "");
     let (events, suspicions) = map(&stream);
     assert_eq!(
@@ -279,12 +278,122 @@ fn a_tampered_event_does_not_silence_the_honest_failure_behind_it() {
     assert_eq!(events[0].cause, Cause::WrongPassword);
     let success = event("SuccessfulAuth", "PJSIP", "alice", REMOTE, "UsingPassword: 1\r\n");
     assert_eq!(
-        map(&format!("{cut}{success}")).0,
-        [],
-        "a success right behind it is not believed"
+        map(&format!("{cut}{success}")).0.len(),
+        1,
+        "36 bytes hold no success, so a whole one behind them is genuine"
     );
-    let (events, _) = map(&format!("{cut}{failure}{success}"));
-    assert_eq!(events.len(), 2, "but the next one is");
+}
+
+#[test]
+fn only_a_name_too_short_for_a_success_lets_the_success_behind_it_pass() {
+    let success = event("SuccessfulAuth", "SIP", "bob", REMOTE, "UsingPassword: 1\r\n");
+    let broken = |service| event("ChallengeSent", service, "x\r\n\r\ny", REMOTE, "Challenge: 1\r\n");
+    let succeeds = |stream: &str| map(stream).0.iter().any(|event| event.cause == Cause::Succeeded);
+    for service in ["PJSIP", "SIP"] {
+        assert!(succeeds(&format!("{}{success}", broken(service))), "{service}");
+    }
+    for service in ["AMI", "IAX2", "TEST"] {
+        assert!(!succeeds(&format!("{}{success}", broken(service))), "{service}");
+        let (short, long) = (broken("SIP"), broken(service));
+        assert!(
+            !succeeds(&format!("{short}{long}{success}")),
+            "a short one before vouches for nothing"
+        );
+        assert!(
+            !succeeds(&format!("{long}{short}{success}")),
+            "nor does one behind"
+        );
+    }
+    let oversized = format!("Event: X\r\nA: {}\r\n\r\n", "v".repeat(300_000));
+    for before in ["", &broken("SIP")] {
+        let (events, _) = map(&format!("{before}{oversized}{success}"));
+        assert_eq!(events, [], "an oversized block may have written it");
+    }
+    let failure = event("ChallengeResponseFailed", "PJSIP", "alice", REMOTE, FAILED);
+    assert_eq!(
+        map(&format!("{oversized}{failure}")).0.len(),
+        1,
+        "but blinds nobody"
+    );
+}
+
+/// What chan_sip keeps of a name, in bytes; PJSIP keeps less.
+const LONGEST_NAME: usize = 79;
+
+#[test]
+fn a_short_name_holds_no_success() {
+    // every value empty, in front of the genuine triple that may follow; the line before it ended
+    let head = "\r\n\r\nEvent: SuccessfulAuth\r\nPrivilege: security\r\nEventTV: \r\nSeverity: \r\nService: \r\n\
+                EventVersion: \r\nAccountID: ";
+    let forged = |head: &str| {
+        let tail = "\r\nSessionID: s\r\nLocalAddress: IPV4/UDP/192.0.2.22/5060\r\nRemoteAddress: IPV4/UDP/192.0.2.101/5061\r\n\
+                    UsingPassword: 1\r\n\r\n";
+        !map(&format!("{}{tail}", head.trim_start())).0.is_empty()
+    };
+    assert!(forged(head), "a complete head");
+    for at in 4..head.len() {
+        assert!(
+            !forged(&format!("{}{}", &head[..at], &head[at + 1..])),
+            "byte {at} is needed"
+        );
+    }
+    assert_eq!(head.len(), 109);
+    let with_line_feeds = head.replace("\r\n", "\n").len();
+    assert!(with_line_feeds > LONGEST_NAME, "{with_line_feeds}");
+}
+
+#[test]
+fn a_short_name_holds_no_triple() {
+    let locals = [
+        "IPV6/WS/::/1",
+        "IPV6/WS/::1/1",
+        "IPV4/WS/0.0.0.0/1",
+        "IPV4/WS/1.1.1.1/1",
+    ];
+    let remotes = [
+        "IPV6/WS/::1/1",
+        "IPV6/WS/2::/1",
+        "IPV6/WS/::ffff:8.8.8.8/1",
+        "IPV4/WS/8.8.8.8/1",
+    ];
+    // a read ends right behind the block that the name completed
+    let blamed = |service: &str, name: &str| {
+        let stream = event("InvalidAccountID", service, name, TCP, "");
+        let cut = stream.find("\r\n\r\n").unwrap() + 4;
+        let (events, _) = map(&stream[..cut]);
+        events
+            .into_iter()
+            .next()
+            .filter(|event| event.peer.addr().to_string() != "192.0.2.101")
+    };
+    let mut shortest = usize::MAX;
+    for service in ["SIP", "AMI"] {
+        for (local, remote) in locals
+            .iter()
+            .flat_map(|local| remotes.map(|remote| (local, remote)))
+        {
+            let name =
+                format!("\r\nSessionID: 0x100000\r\nLocalAddress: {local}\r\nRemoteAddress: {remote}\r\n");
+            assert_eq!(
+                blamed(service, &name).unwrap().proof,
+                Proof::Handshake,
+                "{name:?}"
+            );
+            assert!(name.len() > LONGEST_NAME, "{} bytes: {name:?}", name.len());
+            shortest = shortest.min(name.len());
+        }
+        // nothing can be left out of the shortest one
+        let name =
+            "\r\nSessionID: 0x100000\r\nLocalAddress: IPV6/WS/::/1\r\nRemoteAddress: IPV6/WS/::1/1\r\n";
+        assert_eq!(name.len(), 81);
+        for at in 0..name.len() {
+            let name = format!("{}{}", &name[..at], &name[at + 1..]);
+            assert_eq!(blamed(service, &name), None, "{name:?}");
+        }
+        let found = "\r\nSessionID:0x\r\nLocalAddress:IPV6/WS/::/1\r\nRemoteAddress:IPV4/WS/8.8.8.8/1\r\n";
+        assert_eq!((found.len(), blamed(service, found)), (76, None));
+    }
+    assert_eq!(shortest, 81);
 }
 
 #[test]

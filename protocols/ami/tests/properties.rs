@@ -54,14 +54,14 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(b"Response: Success".to_vec()),
         1 => Just(b"EventTV: 1-1\r\nSeverity: Error\r\nService: PJSIP\r\nEventVersion: 1".to_vec()),
         1 => Just(b"AccountID: y".to_vec()),
-        2 => Just(b"SessionID: 0x1".to_vec()),
+        2 => Just(b"SessionID: 0x100000".to_vec()),
         2 => Just(b"LocalAddress: IPV4/1.1.1.1/1".to_vec()),
         2 => Just(b"RemoteAddress: IPV4/8.8.8.8/1".to_vec()),
         1 => Just(b"RemoteAddress: IPV4/UDP/8.8.8.8/1".to_vec()),
-        // the shortest whole triple, and one as the manager would write it
+        // the shortest whole triples: of PJSIP, of chan_sip and the manager
         3 => Just(b"\r\nSessionID: \r\nLocalAddress: IPV4/1.1.1.1/1\r\nRemoteAddress: IPV4/8.8.8.8/1\r\n".to_vec()),
         3 => Just(
-            b"\r\nSessionID: 0x\r\nLocalAddress: IPV4/TCP/1.1.1.1/1\r\nRemoteAddress: IPV4/TCP/8.8.8.8/1\r\n".to_vec()
+            b"\r\nSessionID: 0x100000\r\nLocalAddress: IPV6/WS/::/1\r\nRemoteAddress: IPV4/WS/8.8.8.8/1\r\n".to_vec()
         ),
         1 => Just(b"Challenge: ".to_vec()),
         1 => Just(b"UsingPassword: 1".to_vec()),
@@ -157,7 +157,7 @@ proptest! {
         };
         let mut stream = b"Asterisk Call Manager/11.0.0\r\n".to_vec();
         stream.extend_from_slice(&event(kind, service, &account, &session, tail));
-        stream.extend_from_slice(&event(kind, service, b"bob", b"0x1", tail));
+        stream.extend_from_slice(&event(kind, service, b"bob", b"0x7f082007e720", tail));
         for event in events(&stream) {
             prop_assert_eq!(event.peer.addr().to_string(), "192.0.2.101");
         }
@@ -167,9 +167,28 @@ proptest! {
     fn a_tampered_name_is_never_a_success(mut account in hostile()) {
         account.truncate(150);
         let mut stream = b"Asterisk Call Manager/11.0.0\r\n".to_vec();
-        stream.extend_from_slice(&event("InvalidAccountID", "AMI", &account, b"0x1", b""));
+        stream.extend_from_slice(&event("InvalidAccountID", "AMI", &account, b"0x7f082007e710", b""));
         for event in events(&stream) {
             prop_assert_ne!(event.cause, ringfence_event::Cause::Succeeded);
+        }
+    }
+
+    /// Otherwise anybody could keep the phones' challenges open until their office is banned for a flood.
+    #[test]
+    fn no_short_name_hides_the_success_behind_it(
+        mut account in hostile(),
+        (service, reach) in prop_oneof![Just(("PJSIP", 36)), Just(("SIP", 79))],
+        lengths in proptest::collection::vec(1usize..200, 1..12),
+    ) {
+        account.truncate(reach);
+        let mut stream = b"Asterisk Call Manager/11.0.0\r\n".to_vec();
+        stream.extend_from_slice(&event("ChallengeSent", service, &account, b"0x7f082007e710", b"Challenge: \r\n"));
+        stream.extend_from_slice(&event("SuccessfulAuth", service, b"bob", b"0x7f082007e720", b"UsingPassword: 1\r\n"));
+        for lengths in [&lengths[..], &[stream.len()]] {
+            let (_, results) = run(&stream, lengths);
+            let succeeded = |mapped: &Mapped| matches!(mapped, Mapped::Event(event)
+                if event.cause == ringfence_event::Cause::Succeeded && event.account.as_bytes() == b"bob");
+            prop_assert!(results.iter().any(succeeded), "{:?}", results);
         }
     }
 

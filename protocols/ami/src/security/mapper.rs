@@ -47,8 +47,11 @@ pub struct Counts {
 enum Broke {
     #[default]
     No,
-    /// By a value too short to hold a whole event.
+    /// By a value too short to hold a whole event: what stands whole behind it is genuine.
     Short,
+    /// By its size alone. It may be a lone long value, which must not silence the failure behind it; but a success behind
+    /// it may have come out of that value.
+    Size,
     /// By a value of any length.
     Long,
 }
@@ -79,11 +82,11 @@ impl Mapper {
             // the stream ended here, which is nobody's doing
             Class::Fragment if frame.shape() == Shape::Truncated => Mapped::Other,
             Class::Fragment => {
-                // an oversized block may be a lone long value, and must not silence the failure behind it
+                // no short value makes an oversized block, whatever was broken before it
                 let how = if frame.shape() == Shape::Oversized {
-                    Broke::Short
+                    self.broke.max(Broke::Size)
                 } else {
-                    Broke::Long
+                    self.same_value()
                 };
                 self.broken(how)
             }
@@ -93,7 +96,9 @@ impl Mapper {
 
     fn security_event(&mut self, frame: &Frame<'_>, kind: Kind) -> Mapped {
         let Some(statement) = Statement::read(frame, kind) else {
-            return self.broken(claimed_service(frame).map_or(Broke::Long, reach));
+            // a head that can be read is a new event (or a piece of a long value), with a value of its own
+            let how = claimed_service(frame).map(|service| self.broke.max(reach(service)));
+            return self.broken(how.unwrap_or_else(|| self.same_value()));
         };
         let before = std::mem::take(&mut self.broke);
         let ended_early = frame.next() == Next::Fragment;
@@ -102,7 +107,7 @@ impl Mapper {
         }
         let success = kind == Kind::SuccessfulAuth;
         let tampered = statement.injected && (success || before != Broke::No);
-        if ended_early || tampered || before == Broke::Long || (before == Broke::Short && success) {
+        if ended_early || tampered || before == Broke::Long || (before == Broke::Size && success) {
             self.counts.withheld += 1;
             return Mapped::Suspicious(Suspicion::Withheld);
         }
@@ -113,11 +118,16 @@ impl Mapper {
 
     fn broken(&mut self, how: Broke) -> Mapped {
         self.counts.broken += 1;
-        // the pieces behind a broken block came out of the same value
-        if self.broke == Broke::No {
-            self.broke = how;
-        }
+        self.broke = how;
         Mapped::Suspicious(Suspicion::Broken)
+    }
+
+    /// How far the value reaches that a piece without a head came out of: the one that broke the block before.
+    fn same_value(&self) -> Broke {
+        match self.broke {
+            Broke::No => Broke::Long,
+            before => before,
+        }
     }
 }
 

@@ -10,10 +10,12 @@
 //!   `LocalAddress`, `RemoteAddress` triple, the three in a row, and its neighbours are intact: the added lines are then
 //!   part of the account's name. A success is never read from such a block. With two triples nobody is blamed.
 //! - **Neighbours.** Asterisk writes an event whole. A block with a fragment behind it was ended by an injected empty
-//!   line, so it is withheld however well it is formed; so is a success right behind a broken block.
+//!   line, so it is withheld however well it is formed.
 //! - **Length.** PJSIP cuts the name at 36 bytes and chan_sip at 79: too short to hide a whole triple, since chan_sip
-//!   events must name a transport and a pointer. A failure right behind a broken PJSIP or chan_sip event therefore
-//!   counts; behind any other broken block it is withheld.
+//!   events must name a transport and a pointer, and far too short for the seven headers in front of a triple. What stands
+//!   whole right behind a broken PJSIP or chan_sip event therefore counts, a success too: withholding it would let anybody
+//!   hide the logins of others. Behind any other broken block it is withheld. (A proxy that makes line feeds of CRLF takes
+//!   this margin away for chan_sip's triples.)
 //!
 //! What remains: the manager interface over HTTP (`webenabled=yes`) bounds no value, so one request can complete its own
 //! event with an invented address and begin a second one that takes up the rest. Both are well formed. Nothing in the

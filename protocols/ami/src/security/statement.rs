@@ -55,11 +55,10 @@ impl<'a> Statement<'a> {
             return None;
         }
         // chan_sip and the manager always know their transport and name a pointer; asking for both leaves no room for a
-        // whole invented triple in the 79 bytes that chan_sip keeps of a name
+        // whole invented triple in the 79 bytes that chan_sip keeps of a name: the shortest has 81
         if matches!(service, Service::ChanSip | Service::Ami) {
             let known = |peer: Peer| peer.transport() != Transport::Unknown;
-            if !known(remote) || !peer(triple.local).is_some_and(known) || !triple.session.starts_with(b"0x")
-            {
+            if !known(remote) || !peer(triple.local).is_some_and(known) || !is_pointer(triple.session) {
                 return None;
             }
         }
@@ -74,6 +73,14 @@ impl<'a> Statement<'a> {
             injected: false,
         })
     }
+}
+
+/// Whether it is the address of something that Asterisk allocated. Its own program takes up more than the first megabyte,
+/// so that no allocation has an address of fewer than six digits.
+fn is_pointer(session: &[u8]) -> bool {
+    session
+        .strip_prefix(b"0x")
+        .is_some_and(|digits| digits.len() >= 6 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The service that a broken block claims in its genuine first lines, for judging its neighbours.
@@ -198,8 +205,7 @@ fn with_added_lines<'a>(kind: Kind, ending: Ending, head: Head<'a>, rest: &'a [u
         }
     }
     let (account, rest) = if kind.account_comes_first() {
-        let value = rest.strip_prefix(b"AccountID:")?;
-        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let value = rest.strip_prefix(b"AccountID: ")?;
         let at = match ending {
             Ending::CrLf => memmem::find(value, b"\r\nSessionID:")?,
             Ending::Lf => memmem::find(value, b"\nSessionID:")?,
