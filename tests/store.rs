@@ -54,7 +54,7 @@ fn bans_come_back_as_they_were() {
                 Verdict::Ban(ban(3, after(60), 2)),
             ],
         );
-        store.record(after(2), &[lift(ban(3, NOW, 0).target, LiftReason::Unbanned)]);
+        store.record(after(2), [lift(ban(3, NOW, 0).target, LiftReason::Unbanned)]);
         store.record(
             after(3),
             &[
@@ -129,7 +129,7 @@ fn files_are_closed_to_others() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
     let (store, _) = open(&settings, NOW);
-    store.record(NOW, &[Verdict::Ban(ban(1, after(60), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(1, after(60), 1))]);
     store.flush(PATIENCE).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(settings.path.parent().unwrap()) & 0o027, 0);
@@ -243,10 +243,10 @@ fn history_is_bounded_by_age_and_number() {
     };
     let (store, _) = open(&settings, NOW);
     for number in 0..500 {
-        store.record(NOW, &[Verdict::Ban(ban(number, after(60), 1))]);
+        store.record(NOW, [Verdict::Ban(ban(number, after(60), 1))]);
     }
     store.flush(PATIENCE).unwrap();
-    store.record(after(60), &[Verdict::Ban(ban(500, after(60), 1))]);
+    store.record(after(60), [Verdict::Ban(ban(500, after(60), 1))]);
     store.flush(PATIENCE).unwrap();
     store.history(address(0), 1).unwrap();
     drop(store);
@@ -262,7 +262,7 @@ fn history_is_bounded_by_age_and_number() {
     assert_eq!(rows(), (100, 501));
 
     let (store, _) = open(&settings, after(7200));
-    store.record(after(7200), &[Verdict::Ban(ban(501, after(9000), 1))]);
+    store.record(after(7200), [Verdict::Ban(ban(501, after(9000), 1))]);
     store.flush(PATIENCE).unwrap();
     drop(store);
     assert_eq!(rows(), (1, 502), "bans are remembered for weeks");
@@ -315,7 +315,7 @@ fn memories_are_bounded_and_bans_in_force_are_not() {
     };
     let (store, restored) = open(&settings, after(5000));
     as_wanted(&restored);
-    store.record(after(5000), &[Verdict::Extend(ban(5000, after(86_400), 1))]);
+    store.record(after(5000), [Verdict::Extend(ban(5000, after(86_400), 1))]);
     store.flush(PATIENCE).unwrap();
     store.history(address(0), 1).unwrap();
     drop(store);
@@ -341,14 +341,14 @@ fn a_hundred_thousand_bans_are_read_quickly() {
     let verdicts: Vec<Verdict> = bans.into_iter().take(10_000).map(Verdict::Extend).collect();
     let clock = Instant::now();
     for verdict in &verdicts {
-        store.record(NOW, std::slice::from_ref(verdict));
+        store.record(NOW, [verdict.clone()]);
     }
     println!("10,000 verdicts with evidence recorded in {:?}", clock.elapsed());
     store.flush(Duration::from_mins(1)).unwrap();
     println!("… and written in {:?}", clock.elapsed());
     let clock = Instant::now();
     for verdict in verdicts.iter().take(100) {
-        store.record(NOW, std::slice::from_ref(verdict));
+        store.record(NOW, [verdict.clone()]);
         store.flush(PATIENCE).unwrap();
     }
     println!("one verdict recorded and flushed: {:?}", clock.elapsed() / 100);
@@ -386,11 +386,11 @@ proptest::proptest! {
                     let times = if count > 0 { count } else { model.get(&address(number)).map_or(0, |kept| kept.2) };
                     model.insert(address(number), (after(until), count, times));
                     let ban = ban(number, after(until), count);
-                    handle.record(NOW, &[if what == 0 { Verdict::Ban(ban) } else { Verdict::Extend(ban) }]);
+                    handle.record(NOW, [if what == 0 { Verdict::Ban(ban) } else { Verdict::Extend(ban) }]);
                 }
                 2 => {
                     model.remove(&address(number));
-                    handle.record(NOW, &[lift(target, LiftReason::Ignored)]);
+                    handle.record(NOW, [lift(target, LiftReason::Ignored)]);
                 }
                 3 => handle.flush(PATIENCE).unwrap(),
                 _ => {

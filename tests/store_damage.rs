@@ -28,7 +28,7 @@ fn after_damage(damage: impl FnOnce(&mut fs::File)) -> (tempfile::TempDir, Store
     let verdicts: Vec<Verdict> = (0..2000)
         .map(|number| Verdict::Ban(ban(number, after(3600), 1)))
         .collect();
-    store.record(NOW, &verdicts);
+    store.record(NOW, verdicts.clone());
     store.flush(PATIENCE).unwrap();
     drop(store);
     damage(
@@ -44,7 +44,7 @@ fn after_damage(damage: impl FnOnce(&mut fs::File)) -> (tempfile::TempDir, Store
 
 /// Works as new, and what came back is still there after another restart.
 fn works(settings: &StoreSettings, store: Store, bans: usize) {
-    store.record(NOW, &[Verdict::Ban(ban(9999, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(9999, after(3600), 1))]);
     store.flush(PATIENCE).unwrap();
     assert_eq!(store.history(address(9999), 5).unwrap().len(), 1);
     drop(store);
@@ -115,7 +115,7 @@ fn bans_around_a_damaged_page_are_carried_over() {
     let verdicts: Vec<Verdict> = (0..2000)
         .map(|number| Verdict::Ban(ban(number, after(3600), 1)))
         .collect();
-    store.record(NOW, &verdicts);
+    store.record(NOW, verdicts.clone());
     drop(store);
     let leaves = pages_of(&settings.path, "bans", 10);
     assert!(leaves.len() > 10);
@@ -144,7 +144,7 @@ fn damage_found_while_running_loses_no_ban() {
     let verdicts: Vec<Verdict> = (0..2000)
         .map(|number| Verdict::Ban(ban(number, after(3600), 1)))
         .collect();
-    store.record(NOW, &verdicts);
+    store.record(NOW, verdicts.clone());
     drop(store);
     for page in pages_of(&settings.path, "history", 13) {
         let mut file = fs::OpenOptions::new().write(true).open(&settings.path).unwrap();
@@ -158,7 +158,7 @@ fn damage_found_while_running_loses_no_ban() {
         "bans are whole, history is not looked at"
     );
     assert!(!store.take_incomplete());
-    store.record(NOW, &[Verdict::Ban(ban(5000, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(5000, after(3600), 1))]);
     store.flush(PATIENCE).unwrap();
     assert_eq!(damaged_files(&settings), 1);
     assert!(store.take_incomplete() && !store.take_incomplete());
@@ -184,11 +184,11 @@ fn a_file_taken_away_is_made_anew() {
     let settings = settings(folder.path());
     let (store, _) = open(&settings, NOW);
     let bans = [ban(1, after(3600), 1), ban(2, after(3600), 1)];
-    store.record(NOW, &bans.clone().map(Verdict::Ban));
+    store.record(NOW, bans.clone().map(Verdict::Ban));
     store.flush(PATIENCE).unwrap();
     fs::remove_file(&settings.path).unwrap();
     // Looked at now and then, by the time that the daemon passes in.
-    store.record(after(60), &[Verdict::Ban(ban(3, after(3600), 1))]);
+    store.record(after(60), [Verdict::Ban(ban(3, after(3600), 1))]);
     let _ = store.flush(PATIENCE);
     assert!(store.take_incomplete());
     store.put_all(&bans);
@@ -208,7 +208,7 @@ proptest::proptest! {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
         let (store, _) = open(&settings, NOW);
-        store.record(NOW, &[Verdict::Ban(ban(1, after(3600), 1))]);
+        store.record(NOW, [Verdict::Ban(ban(1, after(3600), 1))]);
         drop(store);
         let mut file = fs::OpenOptions::new().read(true).write(true).open(&settings.path).unwrap();
         file.seek(SeekFrom::Start(start as u64)).unwrap();
@@ -216,7 +216,7 @@ proptest::proptest! {
         drop(file);
         match Store::open(&settings, NOW) {
             Ok((store, _)) => {
-                store.record(NOW, &[Verdict::Ban(ban(2, after(3600), 1))]);
+                store.record(NOW, [Verdict::Ban(ban(2, after(3600), 1))]);
                 store.flush(PATIENCE).unwrap();
             }
             Err(error) => assert!(matches!(error, StoreError::Foreign { .. } | StoreError::Newer { .. }), "{error}"),

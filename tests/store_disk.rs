@@ -24,7 +24,7 @@ fn what_was_flushed_survives_kill_9() {
     if let Some((_, folder)) = role() {
         let (store, _) = open(&settings(&folder), NOW);
         for number in 0..1_000_000 {
-            store.record(NOW, &[Verdict::Ban(ban(number, after(3600), 1))]);
+            store.record(NOW, [Verdict::Ban(ban(number, after(3600), 1))]);
             store.flush(PATIENCE).unwrap();
             println!("\nflushed {number}");
         }
@@ -93,7 +93,7 @@ fn a_full_disk_loses_nothing() {
     };
     let settings = settings(&folder);
     let (store, _) = open(&settings, NOW);
-    store.record(NOW, &[Verdict::Ban(ban(0, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(0, after(3600), 1))]);
     store.flush(PATIENCE).unwrap();
     // Somebody fills the disk.
     let mut filler = fs::File::create(folder.join("filler")).unwrap();
@@ -105,7 +105,7 @@ fn a_full_disk_loses_nothing() {
     let verdicts: Vec<Verdict> = (1..3000)
         .map(|number| Verdict::Ban(ban(number, after(3600), 1)))
         .collect();
-    store.record(NOW, &verdicts);
+    store.record(NOW, verdicts.clone());
     let error = store.flush(PATIENCE).unwrap_err();
     assert!(error.to_string().contains("full"), "{error}");
     let health = store.health();
@@ -169,7 +169,7 @@ fn a_read_only_disk_is_read_and_tried_again() {
     };
     let settings = settings(&folder);
     let (store, _) = open(&settings, NOW);
-    store.record(NOW, &[Verdict::Ban(ban(1, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(1, after(3600), 1))]);
     drop(store);
     remount("remount,ro");
     let (store, restored) = open(&settings, NOW);
@@ -178,7 +178,7 @@ fn a_read_only_disk_is_read_and_tried_again() {
         (1, 1),
         "{restored:?}"
     );
-    store.record(NOW, &[Verdict::Ban(ban(2, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(2, after(3600), 1))]);
     let error = store.flush(PATIENCE).unwrap_err();
     assert!(error.to_string().contains("ead-only"), "{error}");
     assert!(!store.health().ok);
@@ -199,7 +199,7 @@ fn a_disk_full_from_the_start_is_no_reason_not_to_ban() {
     let settings = settings(&folder);
     let (store, restored) = open(&settings, NOW);
     assert_eq!(restored.notes.len(), 1);
-    store.record(NOW, &[Verdict::Ban(ban(1, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(1, after(3600), 1))]);
     assert!(store.flush(PATIENCE).is_err());
     assert!(store.history(address(1), 5).unwrap().len() == 1);
     drop(filler);
@@ -215,7 +215,7 @@ fn a_reader_of_the_file_is_no_reason_not_to_start() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
     let (store, _) = open(&settings, NOW);
-    store.record(NOW, &[Verdict::Ban(ban(1, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(1, after(3600), 1))]);
     drop(store);
     let shell = Connection::open(&settings.path).unwrap();
     shell.execute_batch("BEGIN; SELECT count(*) FROM bans;").unwrap();
@@ -225,7 +225,7 @@ fn a_reader_of_the_file_is_no_reason_not_to_start() {
         (1, false),
         "{restored:?}"
     );
-    store.record(NOW, &[Verdict::Ban(ban(2, after(3600), 1))]);
+    store.record(NOW, [Verdict::Ban(ban(2, after(3600), 1))]);
     drop(shell);
     store.flush(PATIENCE).unwrap();
     drop(store);

@@ -135,7 +135,7 @@ impl Core {
         self.carry_out(now, &read, delivery);
     }
 
-    /// Kernel first, then who watches, then the store, then the log. `read` has a stopwatch for each verdict that came from
+    /// Kernel first, then who watches, then the log and the store. `read` has a stopwatch for each verdict that came from
     /// an event, started when that was read from the wire.
     fn carry_out(&mut self, now: Moment, read: &[Option<Stopwatch>], because: &Delivery) {
         let mut took = Vec::new();
@@ -155,13 +155,13 @@ impl Core {
         if self.verdicts.is_empty() {
             return;
         }
-        self.store.record(now, &self.verdicts);
-        for (verdict, took) in self.verdicts.drain(..).zip(took) {
-            if let (Verdict::Ban(_), Some(took)) = (&verdict, took) {
+        for (verdict, took) in self.verdicts.iter().zip(took) {
+            if let (Verdict::Ban(_), Some(took)) = (verdict, took) {
                 self.latency.add(took);
             }
-            super::report::log(&verdict);
+            super::report::log(verdict);
         }
+        self.store.record(now, self.verdicts.drain(..));
     }
 
     /// Carries out what did not come from an event.

@@ -127,7 +127,7 @@ impl Daemon {
             tracing::warn!(backend = fence.name(), "not proven: {gap}");
         }
         tracing::info!(backend = fence.name(), "{proven}");
-        store.record(now, &out);
+        store.record(now, out);
         let inbox = Arc::new(Inbox::default());
         let watch = watch(&*fence, &inbox);
         let mut enforcer = Enforcer::new(fence, proven);

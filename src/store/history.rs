@@ -42,17 +42,17 @@ impl Happening {
 
 impl HistoryEntry {
     /// The entry that a verdict of `now` makes; `None` for one that changes no ban.
-    pub(super) fn of(now: Moment, verdict: &Verdict) -> Option<Self> {
+    pub(super) fn of(now: Moment, verdict: Verdict) -> Option<Self> {
         match verdict {
             Verdict::Ban(ban) => Some(Self {
                 at: now,
                 target: ban.target,
-                what: Happening::Ban(ban.clone()),
+                what: Happening::Ban(ban),
             }),
             Verdict::Extend(ban) => Some(Self {
                 at: now,
                 target: ban.target,
-                what: Happening::Extend(ban.clone()),
+                what: Happening::Extend(ban),
             }),
             Verdict::Lift {
                 reason: LiftReason::Expired,
@@ -62,8 +62,8 @@ impl HistoryEntry {
             | Verdict::Ignore { .. } => None,
             Verdict::Lift { target, reason } => Some(Self {
                 at: now,
-                target: *target,
-                what: Happening::Lift(*reason),
+                target,
+                what: Happening::Lift(reason),
             }),
         }
     }

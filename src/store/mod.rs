@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// Puts what the verdicts of `now` change in line to be written; never waits for the disk.
-    pub fn record(&self, now: Moment, verdicts: &[Verdict]) {
+    pub fn record(&self, now: Moment, verdicts: impl IntoIterator<Item = Verdict>) {
         let mut state = self.shared.state();
         for verdict in verdicts {
             state.pending.take(now, verdict);

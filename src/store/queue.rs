@@ -35,9 +35,9 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Takes in what a verdict changes.
-    pub(super) fn take(&mut self, now: Moment, verdict: &Verdict) {
+    pub(super) fn take(&mut self, now: Moment, verdict: Verdict) {
         self.now = self.now.max(now);
-        match verdict {
+        match &verdict {
             Verdict::Ban(ban) | Verdict::Extend(ban) => self.put(ban),
             // Nothing to write when a ban's time was over: it is not read again, and pruned when no longer remembered.
             Verdict::Lift {
@@ -178,8 +178,8 @@ mod tests {
     #[test]
     fn only_the_latest_state_of_a_target_waits() {
         let mut pending = Pending::default();
-        pending.take(Moment::EPOCH, &Verdict::Ban(ban(1, 10, 1)));
-        pending.take(Moment::EPOCH, &Verdict::Extend(ban(1, 20, 0)));
+        pending.take(Moment::EPOCH, Verdict::Ban(ban(1, 10, 1)));
+        pending.take(Moment::EPOCH, Verdict::Extend(ban(1, 20, 0)));
         assert_eq!((pending.bans.len(), pending.history.len()), (1, 2));
         let change = pending.bans.values().next().unwrap();
         let kept = change.put.as_ref().unwrap();
@@ -189,7 +189,7 @@ mod tests {
             (1, Moment::EPOCH + Span::from_secs(10)),
             "the escalation is not forgotten"
         );
-        pending.take(Moment::EPOCH, &lift(1));
+        pending.take(Moment::EPOCH, lift(1));
         assert_eq!(
             pending.bans.values().next().unwrap(),
             &Change {
@@ -197,7 +197,7 @@ mod tests {
                 put: None
             }
         );
-        pending.take(Moment::EPOCH, &Verdict::Ban(ban(1, 30, 0)));
+        pending.take(Moment::EPOCH, Verdict::Ban(ban(1, 30, 0)));
         let change = pending.bans.values().next().unwrap();
         assert!(
             change.wipe && change.put.as_ref().unwrap().times.0 == 0,
@@ -208,14 +208,14 @@ mod tests {
     #[test]
     fn what_comes_back_does_not_overwrite_what_is_newer() {
         let mut older = Pending::default();
-        older.take(Moment::EPOCH, &Verdict::Ban(ban(1, 10, 3)));
-        older.take(Moment::EPOCH, &lift(2));
-        older.take(Moment::EPOCH, &Verdict::Ban(ban(3, 10, 1)));
-        older.take(Moment::EPOCH, &Verdict::Ban(ban(4, 10, 1)));
+        older.take(Moment::EPOCH, Verdict::Ban(ban(1, 10, 3)));
+        older.take(Moment::EPOCH, lift(2));
+        older.take(Moment::EPOCH, Verdict::Ban(ban(3, 10, 1)));
+        older.take(Moment::EPOCH, Verdict::Ban(ban(4, 10, 1)));
         let mut pending = Pending::default();
-        pending.take(Moment::EPOCH, &Verdict::Extend(ban(1, 20, 0)));
-        pending.take(Moment::EPOCH, &Verdict::Ban(ban(2, 20, 1)));
-        pending.take(Moment::EPOCH, &lift(3));
+        pending.take(Moment::EPOCH, Verdict::Extend(ban(1, 20, 0)));
+        pending.take(Moment::EPOCH, Verdict::Ban(ban(2, 20, 1)));
+        pending.take(Moment::EPOCH, lift(3));
         pending.put_back(older);
         let of = |last: u8| &pending.bans[&Target::Address(IpAddr::from([192, 0, 2, last]))];
         assert_eq!(of(1).put.as_ref().unwrap().times.0, 3);
@@ -236,7 +236,7 @@ mod tests {
         for round in 0..(MOST_HISTORY as u64 + 500) {
             pending.take(
                 Moment::EPOCH,
-                &Verdict::Extend(ban((round % 200) as u8, round + 1, 1)),
+                Verdict::Extend(ban((round % 200) as u8, round + 1, 1)),
             );
         }
         assert_eq!(
