@@ -154,7 +154,7 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
 
 /// A start with 100,000 bans in the store and none in the kernel.
 fn restore(ami: &FakeAmi, home: &Path) {
-    let _ = std::fs::remove_file(home.join("ringfence.db"));
+    forget(home);
     {
         let (_daemon, _) = Daemon::start(home, ami.address(), 1);
         ami.wait_for_session();
@@ -197,10 +197,7 @@ fn restore(ami: &FakeAmi, home: &Path) {
 
 /// Memory with a million addresses that failed once each.
 fn memory(ami: &FakeAmi, home: &Path) {
-    let _ = std::fs::remove_file(home.join("ringfence.db"));
-    let _ = Command::new("nft")
-        .args(["delete", "table", "inet", "ringfence"])
-        .status();
+    forget(home);
     let (daemon, _) = Daemon::start(home, ami.address(), 5);
     ami.wait_for_session();
     let at = events::now();
@@ -230,6 +227,15 @@ fn memory(ami: &FakeAmi, home: &Path) {
         &format!("resident memory with {tracked} tracked addresses"),
         &format!("{:.0} MB", daemon.resident()),
     );
+}
+
+/// Empties store and kernel: what the kernel holds is taken over at start.
+fn forget(home: &Path) {
+    let _ = std::fs::remove_file(home.join("ringfence.db"));
+    let _ = Command::new("nft")
+        .args(["delete", "table", "inet", "ringfence"])
+        .stderr(Stdio::null())
+        .status();
 }
 
 fn row(what: &str, figure: &str) {

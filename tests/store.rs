@@ -35,21 +35,21 @@ fn bans_come_back_as_they_were() {
         assert!(restored.bans.is_empty() && restored.memories.is_empty() && restored.notes.is_empty());
         store.record(
             NOW,
-            &[
+            [
                 Verdict::Ban(ban(1, after(60), 1)),
                 Verdict::Ban(ban(2, Moment::NEVER, 3)),
             ],
         );
         store.record(
             NOW,
-            &[
+            [
                 Verdict::Ban(ban_of(socket, after(60), 0)),
                 Verdict::Ban(ban_of(prefix, after(60), 0)),
             ],
         );
         store.record(
             after(1),
-            &[
+            [
                 Verdict::Extend(ban(1, after(3600), 1)),
                 Verdict::Ban(ban(3, after(60), 2)),
             ],
@@ -57,7 +57,7 @@ fn bans_come_back_as_they_were() {
         store.record(after(2), [lift(ban(3, NOW, 0).target, LiftReason::Unbanned)]);
         store.record(
             after(3),
-            &[
+            [
                 Verdict::Ban(ban(4, after(5), 4)),
                 lift(ban(4, NOW, 0).target, LiftReason::Expired),
             ],
@@ -269,7 +269,7 @@ fn history_is_bounded_by_age_and_number() {
     let (store, _) = open(&settings, after(40 * 86_400));
     store.record(
         after(40 * 86_400),
-        &[Verdict::Ban(ban(501, after(41 * 86_400), 1))],
+        [Verdict::Ban(ban(501, after(41 * 86_400), 1))],
     );
     store.flush(PATIENCE).unwrap();
     drop(store);

@@ -119,7 +119,7 @@ fn a_full_disk_loses_nothing() {
     // More of the same targets does not pile up.
     store.record(
         NOW,
-        &verdicts
+        verdicts
             .iter()
             .map(|verdict| match verdict {
                 Verdict::Ban(ban) => Verdict::Extend(Ban {
