@@ -354,12 +354,13 @@ impl Listener {
         let IpAddr::V4(peer) = peer else {
             panic!("only IPv4 is measured")
         };
+        let mut inbox = Vec::with_capacity(64 << 10);
         loop {
-            let (bytes, _) = self
-                .0
-                .recv_from_full()
-                .unwrap_or_else(|error| panic!("a notification within 20 s: {error}"));
-            if bytes.get(4..6) == Some(&NEW_ELEMENT) && memchr::memmem::find(&bytes, &peer.octets()).is_some()
+            inbox.clear();
+            if let Err(error) = self.0.recv(&mut inbox, 0) {
+                panic!("no notification within 20 s: {error}");
+            }
+            if inbox.get(4..6) == Some(&NEW_ELEMENT) && memchr::memmem::find(&inbox, &peer.octets()).is_some()
             {
                 return;
             }

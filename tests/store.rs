@@ -296,7 +296,7 @@ fn memories_are_bounded_and_bans_in_force_are_not() {
     // one after the other is over, the last number first; two hundred are in force for a day
     let over = (0..3000).map(|number| Verdict::Ban(ban(number, after(4000 - u64::from(number)), 1)));
     let in_force = (5000..5200).map(|number| Verdict::Ban(ban(number, after(86_400), 1)));
-    store.record(NOW, &over.chain(in_force).collect::<Vec<_>>());
+    store.record(NOW, over.chain(in_force));
     store.flush(PATIENCE).unwrap();
     drop(store);
     assert_eq!(rows(), 3200);

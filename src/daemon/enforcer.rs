@@ -102,11 +102,6 @@ impl Enforcer {
         }
     }
 
-    /// Makes the kernel hold everything at start; here a failure is final, not healed.
-    pub fn begin(&mut self, now: Moment, engine: &Engine) -> Result<(), FenceError> {
-        self.align(now, engine).map(|_| ())
-    }
-
     /// Carries out the verdicts in one transaction; what fails is remembered and healed.
     pub fn enforce(&mut self, now: Moment, verdicts: &[Verdict]) {
         self.ops.clear();
@@ -180,30 +175,7 @@ impl Enforcer {
         } else if look == Look::AtRules && engine.bans().len() > FEW {
             return Ok(0);
         }
-        Ok(changes + self.align(now, engine)?)
-    }
-
-    /// Adds, corrects and deletes until the kernel holds what the engine wants; returns how many changes that took.
-    fn align(&mut self, now: Moment, engine: &Engine) -> Result<usize, FenceError> {
-        let wanted: Vec<(Target, Span)> = engine
-            .bans()
-            .map(|ban| (ban.target, ban.remaining(now)))
-            .collect();
-        let held = self.fence.list()?;
-        let ops = if held.is_empty() {
-            // a start after a reboot: the engine names each target once, so there is nothing to compare
-            wanted
-                .iter()
-                .map(|(target, remaining)| KernelOp::Add {
-                    target: *target,
-                    remaining: *remaining,
-                })
-                .collect()
-        } else {
-            plan(&wanted, &held, TOLERANCE)
-        };
-        self.fence.apply(&ops)?;
-        Ok(ops.len())
+        Ok(changes + align(&mut *self.fence, now, engine)?)
     }
 
     /// Another fence takes over; the old one's rules are removed once the new one holds everything.
@@ -274,4 +246,15 @@ impl Enforcer {
         }
         self.retry = None;
     }
+}
+
+/// Adds, corrects and deletes until the kernel holds what the engine wants; returns how many changes that took.
+pub fn align(fence: &mut dyn Fence, now: Moment, engine: &Engine) -> Result<usize, FenceError> {
+    let wanted: Vec<(Target, Span)> = engine
+        .bans()
+        .map(|ban| (ban.target, ban.remaining(now)))
+        .collect();
+    let ops = plan(&wanted, &fence.list()?, TOLERANCE);
+    fence.apply(&ops)?;
+    Ok(ops.len())
 }

@@ -12,6 +12,7 @@ mod latency;
 mod log;
 mod report;
 mod request;
+mod restore;
 mod signals;
 mod sources;
 mod start;

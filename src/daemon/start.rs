@@ -12,6 +12,7 @@ use super::core::Core;
 use super::enforcer::Enforcer;
 use super::inbox::Inbox;
 use super::request::{Refence, Request, ask};
+use super::restore::restore;
 use super::signals::{Signals, Wish};
 use super::sources::Sources;
 use super::witness::Witness;
@@ -19,9 +20,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::admin;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
-use crate::engine::{Ban, Command, Engine, Evidence, Target};
+use crate::engine::{Command, Engine};
 use crate::fence::{self, Backend, Fence, FenceError};
 use crate::store::{Store, StoreError, StoreSettings};
 
@@ -110,28 +111,36 @@ impl Daemon {
             error,
         })?;
         let listener = listen(&config)?;
+        let begun = Stopwatch::start();
         let (store, restored) = Store::open(&store_settings(&config), clock.now())?;
         let store = Arc::new(store);
-        let mut engine = Engine::new(config.policy.clone(), seed()?);
-        let now = clock.now();
-        let mut out = Vec::new();
-        engine.restore_bans(now, restored.bans, restored.memories, &mut out);
+        let read = begun.elapsed();
         let mut names = Names::default();
-        engine.command(now, Command::Own(names.own().into_iter().collect()), &mut out);
-
+        let mut engine = Engine::new(config.policy.clone(), seed()?);
+        let mut out = Vec::new();
+        engine.command(
+            clock.now(),
+            Command::Own(names.own().into_iter().collect()),
+            &mut out,
+        );
         let mut fence = fence::open(&config.fence)?;
         let claim = fence.claim()?;
         let proven = fence.install()?;
-        adopt(&mut *fence, &mut engine, clock, &mut out)?;
         for gap in &proven.gaps {
             tracing::warn!(backend = fence.name(), "not proven: {gap}");
         }
         tracing::info!(backend = fence.name(), "{proven}");
-        store.record(now, out);
+        restore(&mut *fence, &mut engine, clock.now(), restored, &mut out)?;
+        store.record(clock.now(), out);
+        tracing::info!(
+            "{} bans of before are enforced; reading them took {} ms, everything {} ms",
+            engine.bans().len(),
+            read.as_millis(),
+            begun.elapsed().as_millis()
+        );
         let inbox = Arc::new(Inbox::default());
         let watch = watch(&*fence, &inbox);
-        let mut enforcer = Enforcer::new(fence, proven);
-        enforcer.begin(clock.now(), &engine)?;
+        let enforcer = Enforcer::new(fence, proven);
         let mut core = Core::new(
             clock,
             Arc::clone(&inbox),
@@ -425,41 +434,6 @@ fn seed() -> Result<u64, StartError> {
         what: "random numbers",
         error: io::Error::other(error),
     })
-}
-
-/// Takes over what the kernel still holds from before but the store does not know: a ban that holds stays a ban.
-fn adopt(
-    fence: &mut dyn Fence,
-    engine: &mut Engine,
-    clock: Clock,
-    out: &mut Vec<crate::engine::Verdict>,
-) -> Result<(), FenceError> {
-    let now = clock.now();
-    let known: std::collections::HashSet<Target> = engine.bans().map(|ban| ban.target).collect();
-    let found: Vec<Ban> = fence
-        .list()?
-        .into_iter()
-        .filter(|held| !known.contains(&held.target))
-        .map(|held| Ban {
-            target: held.target,
-            since: now,
-            until: now + held.remaining,
-            jail: "recovered".into(),
-            count: 0,
-            evidence: Evidence::default(),
-        })
-        .collect();
-    if !found.is_empty() {
-        tracing::warn!(
-            "{} bans were found in the kernel but not in the store; they are kept",
-            found.len()
-        );
-        for ban in &found {
-            out.push(crate::engine::Verdict::Ban(ban.clone()));
-        }
-        engine.restore_bans(now, found, Vec::new(), out);
-    }
-    Ok(())
 }
 
 /// Watches the ruleset where there is one; without the watch the timer still heals.

@@ -1,5 +1,7 @@
 //! From a count to a verdict: thresholds, escalation, and what is never banned.
 
+use std::sync::Arc;
+
 use ringfence_event::{Moment, SecurityEvent, Span};
 
 use super::bans::Held;
@@ -45,7 +47,7 @@ impl Engine {
                     .change(slot, |suspect| suspect.keep(now, event, trace, true));
             }
             if reached {
-                let rule = rule.clone();
+                let rule = Arc::clone(rule);
                 self.condemn(slot, &rule, &Reached { jail, tally }, now, out);
             }
         }

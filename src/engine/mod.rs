@@ -288,6 +288,11 @@ impl Engine {
             .map(|held| &held.ban)
     }
 
+    /// Whether this target must never be banned, as things stand now.
+    pub fn is_never_banned(&self, target: &Target) -> bool {
+        self.absolute.reason(target).is_some()
+    }
+
     /// Every ban in force, ordered by target.
     pub fn bans(&self) -> impl ExactSizeIterator<Item = &Ban> {
         self.bans.iter().map(|held| &held.ban)

@@ -1,5 +1,7 @@
 //! The policy, made ready: which jail counts what, looked up by service and cause.
 
+use std::sync::Arc;
+
 use ringfence_event::{Cause, Moment, Proof, SecurityEvent, Service, Span};
 
 use super::record::{FOLD, Record, Trace};
@@ -13,7 +15,7 @@ const MAX_JAILS: usize = 32;
 /// The jails of a policy, by bit.
 #[derive(Debug)]
 pub(super) struct Rules {
-    jails: Vec<Jail>,
+    jails: Vec<Arc<Jail>>,
     /// Which jails count a cause at a service.
     wanted: [[u32; Cause::ALL.len()]; Service::ALL.len()],
     /// Which jails look at a service and count attempts: a success forgives their counts of that account.
@@ -41,7 +43,13 @@ impl Rules {
     /// Makes a policy ready.
     pub(super) fn new(policy: &Policy) -> Self {
         let mut rules = Self {
-            jails: policy.jails.iter().take(MAX_JAILS).cloned().collect(),
+            jails: policy
+                .jails
+                .iter()
+                .take(MAX_JAILS)
+                .cloned()
+                .map(Arc::new)
+                .collect(),
             wanted: [[0; Cause::ALL.len()]; Service::ALL.len()],
             forgiving: [0; Service::ALL.len()],
             attempts: 0,
@@ -87,12 +95,12 @@ impl Rules {
     }
 
     /// The jails, by bit.
-    pub(super) fn jails(&self) -> &[Jail] {
+    pub(super) fn jails(&self) -> &[Arc<Jail>] {
         &self.jails
     }
 
     /// The jail of one bit.
-    pub(super) fn jail(&self, index: u32) -> Option<&Jail> {
+    pub(super) fn jail(&self, index: u32) -> Option<&Arc<Jail>> {
         self.jails.get(index as usize)
     }
 
@@ -161,7 +169,7 @@ impl Rules {
     pub(super) fn suspicion(&self, records: &[Record], now: Moment) -> u32 {
         let live = records.iter().fold(0, |all, record| all | record.live);
         let near = |index| {
-            let maxretry = self.jail(index).map_or(1, maxretry);
+            let maxretry = self.jail(index).map_or(1, |jail| maxretry(jail));
             self.tally(index, records, now).count * 256 / maxretry
         };
         bits(live).map(near).max().unwrap_or(0)

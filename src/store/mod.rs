@@ -124,7 +124,11 @@ impl Store {
         };
         std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                // SQLite's work must not keep the processor from what bans; a refusal changes only the pace
+                let _ = rustix::process::nice(10);
+                writer.run();
+            })
             .map_err(StoreError::Thread)?;
         let (bans, memories) = recall.finish();
         let restored = Restored {
