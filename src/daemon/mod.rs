@@ -13,6 +13,7 @@ mod log;
 mod report;
 mod request;
 mod restore;
+mod running;
 mod signals;
 mod sources;
 mod start;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::addresses::{Names, as_nets};
+use super::addresses::Names;
 use super::control::Control;
 use super::core::Core;
 use super::enforcer::Enforcer;
 use super::inbox::Inbox;
-use super::request::{Refence, Request, ask};
+use super::request::{Request, ask};
 use super::restore::restore;
+use super::running::{Running, watch};
 use super::signals::{Signals, Wish};
 use super::sources::Sources;
 use super::witness::Witness;
@@ -23,14 +24,9 @@ use crate::admin;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
 use crate::engine::{Command, Engine};
-use crate::fence::{self, Backend, Fence, FenceError};
+use crate::fence::{self, Backend, FenceError};
 use crate::store::{Store, StoreError, StoreSettings};
 
-/// How often own addresses and names in `ignoreip` are looked up again.
-const REFRESH: Duration = Duration::from_mins(1);
-
-/// The same while a name can't be resolved.
-const REFRESH_SOON: Duration = Duration::from_secs(5);
 /// How often the supervisor is told that we live; WatchdogSec in the systemd unit is four times this.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A disk that hangs must not hang the stop.
@@ -276,127 +272,6 @@ impl Daemon {
     }
 }
 
-/// What changes while the daemon runs.
-struct Running {
-    clock: Clock,
-    config: Config,
-    setup: Setup,
-    inbox: Arc<Inbox>,
-    sources: Sources,
-    names: Names,
-    /// Names that could not be resolved the last time.
-    unresolved: Vec<String>,
-    watch: Option<fence::Watch>,
-    claim: Option<fence::Claim>,
-}
-
-impl Running {
-    /// Reads the configuration again and becomes what it says; on any error everything stays as it was. Answers with notes
-    /// about what needs a restart.
-    async fn reload(&mut self) -> Result<Vec<String>, String> {
-        let Some(reread) = &self.setup.reread else {
-            return Err("there is no configuration file to read".into());
-        };
-        let new = reread()?;
-        let mut notes = Vec::new();
-        if new.fence != self.config.fence {
-            self.refence(&new).await?;
-        }
-        ask(&self.inbox, |answer| {
-            Request::Reconfigure(Box::new(new.policy.clone()), answer)
-        })
-        .await;
-        if new.store != self.config.store {
-            notes.push("[store] changed: it takes effect with the next start".to_string());
-        }
-        if new.control != self.config.control {
-            notes.push("[control] changed: it takes effect with the next start".to_string());
-        }
-        if new.log != self.config.log {
-            notes.push("[log] changed: it takes effect with the next start".to_string());
-        }
-        // addresses that must never be banned are known before anything new is watched
-        self.config = new;
-        self.look_around().await;
-        self.sources.become_these(&self.config.asterisk);
-        tracing::info!("reloaded");
-        for note in &notes {
-            tracing::warn!("{note}");
-        }
-        Ok(notes)
-    }
-}
-
-impl Running {
-    /// Looks up what can change and must never be banned, and hands it to the engine.
-    async fn look_around(&mut self) {
-        let pbxes: Vec<String> = self
-            .config
-            .asterisk
-            .iter()
-            .map(|asterisk| asterisk.host.clone())
-            .collect();
-        let all: Vec<String> = self.config.ignore_names.iter().chain(&pbxes).cloned().collect();
-        let failed = self.names.resolve(self.clock.now(), &all).await;
-        for name in failed.iter().filter(|name| !self.unresolved.contains(name)) {
-            tracing::warn!(
-                "{name} can't be resolved: the addresses it had before still hold, but without any it protects nobody; \
-                 trying again every {} s",
-                REFRESH_SOON.as_secs()
-            );
-        }
-        self.unresolved = failed;
-        let ignored = as_nets(&self.names.addresses(&self.config.ignore_names));
-        ask(&self.inbox, |answer| {
-            Request::Command(Command::Resolved(ignored), answer)
-        })
-        .await;
-        let mut ours = self.names.own();
-        ours.extend(self.names.addresses(&pbxes));
-        ask(&self.inbox, |answer| {
-            Request::Command(Command::Own(ours.into_iter().collect()), answer)
-        })
-        .await;
-    }
-
-    fn until_next_look(&self) -> Duration {
-        if self.unresolved.is_empty() {
-            REFRESH
-        } else {
-            REFRESH_SOON
-        }
-    }
-
-    /// Installs and proves another fence, away from the thread that reads the sockets, and lets it take over.
-    async fn refence(&mut self, new: &Config) -> Result<(), String> {
-        let settings = new.fence.clone();
-        // the present claim is ours: it passes on while the backend stays
-        let claiming = new.fence.backend != self.config.fence.backend;
-        let installed = tokio::task::spawn_blocking(move || {
-            let mut fence = fence::open(&settings)?;
-            let claim = if claiming { fence.claim()? } else { None };
-            let proven = fence.install()?;
-            Ok::<_, FenceError>((fence, proven, claim))
-        });
-        let (fence, proven, claim) = installed
-            .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
-        tracing::info!(backend = fence.name(), "{proven}");
-        if claiming {
-            self.claim = claim;
-        }
-        self.watch = watch(&*fence, &self.inbox);
-        let new = Box::new(Refence {
-            fence,
-            proven,
-            verify: new.fence.verify,
-        });
-        ask(&self.inbox, |answer| Request::Refence(new, answer)).await;
-        Ok(())
-    }
-}
-
 /// Where bans are remembered: a dry run remembers its own apart, so that what was only tried never becomes real.
 pub(super) fn store_settings(config: &Config) -> StoreSettings {
     let mut settings = config.store.clone();
@@ -434,18 +309,4 @@ fn seed() -> Result<u64, StartError> {
         what: "random numbers",
         error: io::Error::other(error),
     })
-}
-
-/// Watches the ruleset where there is one; without the watch the timer still heals.
-fn watch(fence: &dyn Fence, inbox: &Arc<Inbox>) -> Option<fence::Watch> {
-    let inbox = Arc::clone(inbox);
-    match fence.watch(Box::new(move |change| {
-        inbox.request(Request::RulesetChanged(change));
-    })) {
-        Ok(watch) => watch,
-        Err(error) => {
-            tracing::warn!("changes of the ruleset are only noticed by the timer: {error}");
-            None
-        }
-    }
 }
