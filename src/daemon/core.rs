@@ -28,7 +28,7 @@ impl Drop for Closing {
 }
 
 /// Events judged between two looks at the kernel's queue: bounds how long a verdict waits for its neighbours in a flood.
-const BATCH: usize = 128;
+const BATCH: usize = 512;
 
 /// Engine, enforcement and what is told about them.
 pub struct Core {

@@ -36,8 +36,6 @@ pub struct Running {
     pub unresolved: Vec<String>,
     /// Tells of changes of the ruleset.
     pub watch: Option<fence::Watch>,
-    /// Held for as long as the daemon enforces.
-    pub claim: Option<fence::Claim>,
 }
 
 impl Running {

@@ -188,7 +188,8 @@ impl Daemon {
             core,
             mut core_ended,
             watch,
-            claim,
+            // held until everything has ended
+            claim: _claim,
             names,
         } = self;
         let mut running = Running {
@@ -200,7 +201,6 @@ impl Daemon {
             setup,
             inbox: Arc::clone(&inbox),
             watch,
-            claim,
         };
         running.look_around().await;
         running.sources.become_these(&running.config.asterisk);
