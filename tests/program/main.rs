@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod demo;
 mod sources;
 mod stage;
 mod store;
