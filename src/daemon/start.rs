@@ -27,7 +27,8 @@ use crate::engine::{Command, Engine};
 use crate::fence::{self, Backend, FenceError};
 use crate::store::{Store, StoreError, StoreSettings};
 
-/// How often the supervisor is told that we live; WatchdogSec in the systemd unit is four times this.
+/// How often the supervisor is told that we live; WatchdogSec in the systemd unit is much longer, since a look at every
+/// element of a very large set keeps the core thread busy for minutes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A disk that hangs must not hang the stop.
 const STOP: Duration = Duration::from_secs(5);
