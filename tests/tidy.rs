@@ -42,7 +42,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// What each protocol crate may depend on of ours, and that none of them does I/O.
-const PROTOCOLS: &[(&str, &[&str])] = &[("event", &[]), ("ami", &["ringfence-event"]), ("nfnl", &[])];
+const PROTOCOLS: &[(&str, &[&str])] = &[
+    ("event", &[]),
+    ("ami", &["ringfence-event"]),
+    ("esl", &["ringfence-event"]),
+    ("nfnl", &[]),
+];
 
 /// Lines of code in a file; more means more than one idea.
 const LONGEST: usize = 450;

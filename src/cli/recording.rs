@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use bytes::BytesMut;
-use ringfence_ami::{AmiCodec, Block, Counts, Mapped, Mapper, Shape, Suspicion};
+use ringfence_ami::{AmiCodec, Counts, Mapped, Mapper, Shape, Suspicion};
+use ringfence_esl::{EslCodec, EslError, FramingError};
 use ringfence_event::SecurityEvent;
 use tokio_util::codec::Decoder;
 
@@ -22,7 +23,18 @@ pub enum Format {
     Auto,
     /// Every byte of one or more sessions at Asterisk's manager interface.
     Ami,
+    /// Every byte of one session at FreeSWITCH's event socket, with plain events.
+    Esl,
 }
+
+/// How each kind of recording may begin.
+const STARTS: [(&[u8], Format); 5] = [
+    (b"Asterisk Call Manager/", Format::Ami),
+    (b"Event: ", Format::Ami),
+    (b"Response: ", Format::Ami),
+    (b"Content-Type: ", Format::Esl),
+    (b"Content-Length: ", Format::Esl),
+];
 
 /// One frame of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +64,88 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Recording<R> {
     source: R,
-    codec: AmiCodec,
-    mapper: Mapper,
+    protocol: Protocol,
     chunk: Box<[u8]>,
     buffer: BytesMut,
     ended: bool,
     frames: u64,
+}
+
+/// What takes the bytes apart and judges the frames.
+#[derive(Debug)]
+enum Protocol {
+    Ami(AmiCodec, Mapper),
+    Esl(EslCodec, ringfence_esl::Mapper),
+}
+
+impl Protocol {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Auto | Format::Ami => Self::Ami(AmiCodec::new(), Mapper::new()),
+            Format::Esl => Self::Esl(EslCodec::new(), ringfence_esl::Mapper::new()),
+        }
+    }
+
+    /// The next frame that has a number; `None` when it needs more bytes, or has none left when they `ended`.
+    fn outcome(&mut self, buffer: &mut BytesMut, ended: bool) -> io::Result<Option<Outcome>> {
+        match self {
+            Self::Ami(codec, mapper) => ami_outcome(codec, mapper, buffer, ended),
+            Self::Esl(codec, mapper) => esl_outcome(codec, mapper, buffer, ended),
+        }
+    }
+}
+
+fn ami_outcome(
+    codec: &mut AmiCodec,
+    mapper: &mut Mapper,
+    buffer: &mut BytesMut,
+    ended: bool,
+) -> io::Result<Option<Outcome>> {
+    loop {
+        let block = if ended {
+            codec.decode_eof(buffer)?
+        } else {
+            codec.decode(buffer)?
+        };
+        let Some(block) = block else { return Ok(None) };
+        let frame = block.frame();
+        return Ok(Some(match mapper.map(&frame) {
+            Mapped::Event(event) => Outcome::Event(event),
+            Mapped::Suspicious(suspicion) => Outcome::Suspicious(suspicion),
+            Mapped::Other if frame.shape() == Shape::Greeting => continue,
+            Mapped::Other => Outcome::Unmatched,
+        }));
+    }
+}
+
+/// A recording may end inside a frame, as it does when FreeSWITCH was killed; any other framing error is one.
+fn esl_outcome(
+    codec: &mut EslCodec,
+    mapper: &mut ringfence_esl::Mapper,
+    buffer: &mut BytesMut,
+    ended: bool,
+) -> io::Result<Option<Outcome>> {
+    let block = if ended {
+        codec.decode_eof(buffer)
+    } else {
+        codec.decode(buffer)
+    };
+    let block = match block {
+        Ok(Some(block)) => block,
+        Ok(None) | Err(EslError::Framing(FramingError::Truncated)) => return Ok(None),
+        Err(EslError::Framing(error)) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        Err(EslError::Io(error)) => return Err(error),
+    };
+    Ok(Some(match mapper.map(&block.frame()) {
+        ringfence_esl::Mapped::Event(event) => Outcome::Event(event),
+        ringfence_esl::Mapped::Suspicious(ringfence_esl::Suspicion::Forged) => {
+            Outcome::Suspicious(Suspicion::Withheld)
+        }
+        ringfence_esl::Mapped::Suspicious(ringfence_esl::Suspicion::Contradictory) => {
+            Outcome::Suspicious(Suspicion::Broken)
+        }
+        ringfence_esl::Mapped::Other => Outcome::Unmatched,
+    }))
 }
 
 impl Recording<Box<dyn Read>> {
@@ -72,16 +160,20 @@ impl Recording<Box<dyn Read>> {
         } else {
             Box::new(File::open(path).map_err(unreadable)?)
         };
-        let mut recording = Self::new(source);
-        if format == Format::Auto && !recording.looks_like_ami().map_err(unreadable)? {
-            return Err(CliError::new(
-                Exit::Data,
-                format!(
-                    "{}: not a recording of the manager interface, which begins with \"Asterisk Call Manager/\", \
-                     \"Event: \" or \"Response: \"; --from ami reads it as one all the same",
-                    path.display()
-                ),
-            ));
+        let mut recording = Self::of(source, format);
+        if format == Format::Auto {
+            let Some(found) = recording.looks_like().map_err(unreadable)? else {
+                return Err(CliError::new(
+                    Exit::Data,
+                    format!(
+                        "{}: not a recording of the manager interface, which begins with \"Asterisk Call Manager/\", \
+                         \"Event: \" or \"Response: \", nor of the event socket, which begins with \"Content-\"; \
+                         --from ami or --from esl reads it as one all the same",
+                        path.display()
+                    ),
+                ));
+            };
+            recording.protocol = Protocol::of(found);
         }
         Ok(recording)
     }
@@ -90,10 +182,14 @@ impl Recording<Box<dyn Read>> {
 impl<R: Read> Recording<R> {
     /// A recording of the manager interface that comes from `source`.
     pub fn new(source: R) -> Self {
+        Self::of(source, Format::Ami)
+    }
+
+    /// A recording that comes from `source`; [`Format::Auto`] is read as the manager interface's.
+    pub fn of(source: R, format: Format) -> Self {
         Self {
             source,
-            codec: AmiCodec::new(),
-            mapper: Mapper::new(),
+            protocol: Protocol::of(format),
             chunk: vec![0; READ].into_boxed_slice(),
             buffer: BytesMut::new(),
             ended: false,
@@ -101,18 +197,28 @@ impl<R: Read> Recording<R> {
         }
     }
 
-    /// What was not taken at face value so far.
+    /// What was not taken at face value so far; of the event socket, events that clients made up count as withheld.
     pub fn counts(&self) -> Counts {
-        self.mapper.counts()
+        match &self.protocol {
+            Protocol::Ami(_, mapper) => mapper.counts(),
+            Protocol::Esl(_, mapper) => Counts {
+                broken: mapper.counts().contradictory,
+                withheld: mapper.counts().forged,
+                injected: 0,
+            },
+        }
     }
 
-    /// Whether the recording begins as the manager interface does; an empty one may.
-    fn looks_like_ami(&mut self) -> io::Result<bool> {
-        let starts: [&[u8]; 3] = [b"Asterisk Call Manager/", b"Event: ", b"Response: "];
+    /// What the recording begins as; an empty one may be anything.
+    fn looks_like(&mut self) -> io::Result<Option<Format>> {
         while self.buffer.len() < 22 && !self.ended {
             self.fill()?;
         }
-        Ok(self.buffer.is_empty() || starts.iter().any(|start| self.buffer.starts_with(start)))
+        if self.buffer.is_empty() {
+            return Ok(Some(Format::Ami));
+        }
+        let found = STARTS.iter().find(|(start, _)| self.buffer.starts_with(start));
+        Ok(found.map(|(_, format)| *format))
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -128,34 +234,20 @@ impl<R: Read> Recording<R> {
         Ok(())
     }
 
-    fn next_block(&mut self) -> io::Result<Option<Block>> {
+    fn next_record(&mut self) -> io::Result<Option<Record>> {
         loop {
-            if self.ended {
-                return self.codec.decode_eof(&mut self.buffer);
+            if let Some(outcome) = self.protocol.outcome(&mut self.buffer, self.ended)? {
+                self.frames += 1;
+                return Ok(Some(Record {
+                    n: self.frames,
+                    outcome,
+                }));
             }
-            if let Some(block) = self.codec.decode(&mut self.buffer)? {
-                return Ok(Some(block));
+            if self.ended {
+                return Ok(None);
             }
             self.fill()?;
         }
-    }
-
-    fn next_record(&mut self) -> io::Result<Option<Record>> {
-        while let Some(block) = self.next_block()? {
-            let frame = block.frame();
-            let outcome = match self.mapper.map(&frame) {
-                Mapped::Event(event) => Outcome::Event(event),
-                Mapped::Suspicious(suspicion) => Outcome::Suspicious(suspicion),
-                Mapped::Other if frame.shape() == Shape::Greeting => continue,
-                Mapped::Other => Outcome::Unmatched,
-            };
-            self.frames += 1;
-            return Ok(Some(Record {
-                n: self.frames,
-                outcome,
-            }));
-        }
-        Ok(None)
     }
 }
 

@@ -1,0 +1,188 @@
+//! One plain event: which headers it has, which of them were forged or contradict each other.
+
+use crate::head::number;
+
+/// The header lines of a plain event, up to its first empty line.
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of the body of a `text/event-plain` frame. What stands behind the first empty line is the event's own body,
+    /// which a peer may have written: it is never read.
+    pub fn new(body: &'a [u8]) -> Self {
+        Self { rest: body }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            // A last line without a line feed was cut: it is left out.
+            let end = memchr::memchr(b'\n', self.rest)?;
+            let (line, behind) = self.rest.split_at(end);
+            if line.is_empty() {
+                self.rest = &[];
+                return None;
+            }
+            self.rest = behind.get(1..).unwrap_or_default();
+            let colon = memchr::memchr(b':', line)
+                .map(|at| line.split_at(at))
+                .and_then(|(name, value)| Some((name, value.strip_prefix(b": ")?)));
+            if colon.is_some() {
+                return colon;
+            }
+        }
+    }
+}
+
+/// The headers that tell who did what; every value still percent-encoded, empty when missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Event<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) subclass: &'a [u8],
+    pub(crate) timestamp: &'a [u8],
+    pub(crate) sequence: &'a [u8],
+    pub(crate) ip: &'a [u8],
+    pub(crate) port: &'a [u8],
+    pub(crate) from_user: &'a [u8],
+    pub(crate) from_host: &'a [u8],
+    pub(crate) to_user: &'a [u8],
+    pub(crate) to_host: &'a [u8],
+    pub(crate) call_id: &'a [u8],
+    pub(crate) username: &'a [u8],
+    pub(crate) realm: &'a [u8],
+    pub(crate) agent: &'a [u8],
+    pub(crate) result: &'a [u8],
+    pub(crate) method: &'a [u8],
+    pub(crate) verto_address: &'a [u8],
+    pub(crate) verto_login: &'a [u8],
+    pub(crate) verto_success: &'a [u8],
+    pub(crate) hangup: &'a [u8],
+    pub(crate) direction: &'a [u8],
+    pub(crate) number: &'a [u8],
+    pub(crate) call_ip: &'a [u8],
+    pub(crate) call_port: &'a [u8],
+    pub(crate) via: &'a [u8],
+    pub(crate) sip_call_id: &'a [u8],
+    pub(crate) sip_agent: &'a [u8],
+    pub(crate) profile: &'a [u8],
+    /// The call was let in by a password or an access list.
+    pub(crate) authorised: bool,
+    forged: bool,
+    contradictory: bool,
+}
+
+impl<'a> Event<'a> {
+    /// Reads the body of a `text/event-plain` frame.
+    pub fn read(body: &'a [u8]) -> Self {
+        let mut event = Self::default();
+        for (name, value) in Lines::new(body) {
+            event.add(name, value);
+        }
+        event
+    }
+
+    /// Whether a client of the event socket made it up with `sendevent`.
+    pub fn is_forged(&self) -> bool {
+        self.forged
+    }
+
+    /// Whether it says two different things about the same.
+    pub fn is_contradictory(&self) -> bool {
+        self.contradictory
+    }
+
+    /// When it was fired, in milliseconds since the Unix epoch.
+    pub(crate) fn millis(&self) -> Option<u64> {
+        number(self.timestamp).map(|micros| micros / 1000)
+    }
+
+    /// Its number in the order in which FreeSWITCH made its events.
+    pub(crate) fn number(&self) -> Option<u64> {
+        number(self.sequence)
+    }
+
+    fn add(&mut self, name: &[u8], value: &'a [u8]) {
+        let slot = match name {
+            b"Event-Name" => &mut self.name,
+            b"Event-Subclass" => &mut self.subclass,
+            b"Event-Date-Timestamp" => &mut self.timestamp,
+            b"Event-Sequence" => &mut self.sequence,
+            b"Event-Calling-File" => {
+                self.forged |= value == b"mod_event_socket.c";
+                return;
+            }
+            b"Command" | b"Event-UUID" => {
+                self.forged = true;
+                return;
+            }
+            b"network-ip" | b"network_ip" => &mut self.ip,
+            b"network-port" | b"network_port" => &mut self.port,
+            b"from-user" | b"from_user" => &mut self.from_user,
+            b"from-host" => &mut self.from_host,
+            b"to-user" => &mut self.to_user,
+            b"to-host" => &mut self.to_host,
+            b"call-id" => &mut self.call_id,
+            b"username" => &mut self.username,
+            b"realm" => &mut self.realm,
+            b"user-agent" => &mut self.agent,
+            b"auth-result" => &mut self.result,
+            b"registration-type" => &mut self.method,
+            b"verto_client_address" => &mut self.verto_address,
+            b"verto_login" => &mut self.verto_login,
+            b"verto_success" => &mut self.verto_success,
+            b"Hangup-Cause" => &mut self.hangup,
+            b"Call-Direction" => &mut self.direction,
+            b"Caller-Destination-Number" => &mut self.number,
+            b"variable_sip_network_ip" => &mut self.call_ip,
+            b"variable_sip_network_port" => &mut self.call_port,
+            b"variable_sip_via_protocol" => &mut self.via,
+            b"variable_sip_call_id" => &mut self.sip_call_id,
+            b"variable_sip_user_agent" => &mut self.sip_agent,
+            b"variable_sofia_profile_name" => &mut self.profile,
+            b"variable_sip_authorized" | b"variable_sip_auth_username" | b"variable_sip_acl_authed_by" => {
+                self.authorised = true;
+                return;
+            }
+            _ => return,
+        };
+        self.contradictory |= !slot.is_empty() && *slot != value;
+        if slot.is_empty() {
+            *slot = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_the_first_empty_one() {
+        let body = b"Event-Name: MESSAGE\nno header\nContent-Length: 30\n\nnetwork-ip: 192.0.2.9\n";
+        assert_eq!(Lines::new(body).count(), 2);
+        assert_eq!(Event::read(body).ip, b"");
+    }
+
+    #[test]
+    fn a_header_twice_must_say_the_same() {
+        assert!(!Event::read(b"Hangup-Cause: A\nHangup-Cause: A\n\n").is_contradictory());
+        assert!(Event::read(b"network-ip: 192.0.2.1\nnetwork-ip: 192.0.2.2\n\n").is_contradictory());
+    }
+
+    #[test]
+    fn an_event_of_a_client_is_known_by_any_of_its_marks() {
+        for mark in [
+            "Command: sendevent%20CUSTOM",
+            "Event-UUID: 1",
+            "Event-Calling-File: sofia_reg.c\nEvent-Calling-File: mod_event_socket.c",
+        ] {
+            assert!(Event::read(format!("network-ip: 192.0.2.1\n{mark}\n\n").as_bytes()).is_forged());
+        }
+        assert!(!Event::read(b"Event-Calling-File: sofia_reg.c\n\n").is_forged());
+    }
+}
