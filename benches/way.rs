@@ -74,13 +74,7 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
         let _ = std::fs::remove_file(home.join("ringfence.db"));
         let (_daemon, took) = Daemon::start(home, ami.address(), 1);
         starts.push(took);
-        assert!(
-            Command::new("nft")
-                .args(["delete", "table", "inet", "ringfence"])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(delete_table(), "the daemon has left its table");
     }
     let (median, _) = percentiles(&mut starts);
     row(
@@ -172,20 +166,11 @@ fn restore(ami: &FakeAmi, home: &Path) {
             }
             ami.inject(text.as_bytes());
             listener.wait_for(address(first + 4999));
-            if std::env::var("DBG").is_ok() {
-                eprintln!("{first}");
-            }
         }
     }
     let mut times = Vec::new();
     for _ in 0..5 {
-        assert!(
-            Command::new("nft")
-                .args(["delete", "table", "inet", "ringfence"])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(delete_table(), "the daemon has left its table");
         // after a reboot no kernel is still busy freeing 100,000 old elements, as this one is now
         std::thread::sleep(Duration::from_secs(1));
         let (daemon, took) = Daemon::start(home, ami.address(), 1);
@@ -237,10 +222,16 @@ fn memory(ami: &FakeAmi, home: &Path) {
 /// Empties store and kernel: what the kernel holds is taken over at start.
 fn forget(home: &Path) {
     let _ = std::fs::remove_file(home.join("ringfence.db"));
-    let _ = Command::new("nft")
+    delete_table();
+}
+
+/// Deletes the daemon's table as any admin could; `false` when there was none.
+fn delete_table() -> bool {
+    let mut delete = Command::new("nft");
+    delete
         .args(["delete", "table", "inet", "ringfence"])
-        .stderr(Stdio::null())
-        .status();
+        .stderr(Stdio::null());
+    delete.status().unwrap().success()
 }
 
 fn row(what: &str, figure: &str) {
