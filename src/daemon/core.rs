@@ -3,7 +3,6 @@
 //! It owns the engine and the fence, so nothing on the way from an event to the kernel waits for a lock, a process, a disk
 //! or another task.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,6 +176,9 @@ impl Core {
                 let kernel = self.enforcer.problem().map(ToOwned::to_owned);
                 let _ = answer.send(Commanded { reply, kernel });
             }
+            Request::Alive(answer) => {
+                let _ = answer.send(());
+            }
             Request::Status(answer) => {
                 let _ = answer.send(self.status());
             }
@@ -184,7 +186,7 @@ impl Core {
                 let _ = answer.send(self.engine.bans().cloned().collect());
             }
             Request::Why(addr, answer) => {
-                let _ = answer.send(self.dossier(now, addr));
+                let _ = answer.send(self.engine.dossier(now, addr));
             }
             Request::Reconfigure(policy, answer) => {
                 self.engine.reconfigure(now, *policy, &mut self.verdicts);
@@ -212,9 +214,5 @@ impl Core {
             store_problem: (!health.ok).then_some(health.message),
             latency_us: self.latency.percentiles(),
         }
-    }
-
-    fn dossier(&self, now: Moment, addr: IpAddr) -> crate::engine::Dossier {
-        self.engine.dossier(now, addr)
     }
 }

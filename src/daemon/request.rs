@@ -17,7 +17,9 @@ pub type Answer<T> = oneshot::Sender<T>;
 pub enum Request {
     /// Something for the engine; its verdicts are enforced before the answer is given.
     Command(Command, Answer<Commanded>),
-    /// Totals for `status`.
+    /// Whether the core thread still works.
+    Alive(Answer<()>),
+    /// Totals for `status`; looks at every tracked address.
     Status(Answer<CoreStatus>),
     /// Every ban in force.
     Bans(Answer<Vec<Ban>>),
@@ -37,6 +39,7 @@ impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Command(..) => "Command",
+            Self::Alive(_) => "Alive",
             Self::Status(_) => "Status",
             Self::Bans(_) => "Bans",
             Self::Why(..) => "Why",

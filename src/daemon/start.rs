@@ -247,7 +247,7 @@ impl Daemon {
                 }
                 _ = heartbeat.tick() => {
                     // only a core thread that still answers keeps the supervisor's watchdog quiet
-                    if ask(&inbox, Request::Status).await.is_some() {
+                    if ask(&inbox, Request::Alive).await.is_some() {
                         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
                     }
                     continue;
