@@ -123,15 +123,22 @@ fn policy(global: &Global) -> Result<Policy, CliError> {
         .map_err(|diagnosis| CliError::new(Exit::Config, diagnosis.to_string()))
 }
 
-/// A reader that went away (`ringfence banned | head -1`) is a quiet end, any other failure to write is not.
-pub(crate) fn written(result: std::io::Result<()>) -> Result<(), CliError> {
-    match result {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::new(
+/// What a write means for a command: `None` to go on, an exit code to end with. A reader that went away
+/// (`ringfence banned | head -1`) is a quiet end, any other failure to write is an error.
+fn settle(written: std::io::Result<()>) -> Result<Option<Exit>, CliError> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Some(Exit::Ok)),
+        Err(error) => Err(CliError::new(
             Exit::IoErr,
             format!("can't write the output: {error}"),
         )),
-        _ => Ok(()),
     }
+}
+
+/// The same for a command that has little more to say.
+fn written(result: std::io::Result<()>) -> Result<(), CliError> {
+    settle(result).map(|_| ())
 }
 
 /// Prints `value` as one line of JSON.

@@ -1,13 +1,13 @@
 //! `ringfence parse`: prints who failed or succeeded in a recording of what a PBX said.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use ringfence_event::{SecurityEvent, Text};
 use serde::Serialize;
 
 use super::recording::{Format, Outcome, Record, Recording};
-use super::{CliError, Exit};
+use super::{CliError, Exit, settle};
 use crate::clock::iso;
 
 /// Print who failed or succeeded to log in, as a recording of a PBX's events tells it
@@ -54,15 +54,6 @@ impl ParseArgs {
             (Outcome::Suspicious(_), false) => writeln!(out, "{:>7}  tampered with, names nobody", record.n),
             (Outcome::Unmatched, false) => writeln!(out, "{:>7}  unmatched", record.n),
         }
-    }
-}
-
-/// `None` when the write went well, the way to end when it did not.
-pub(super) fn settle(written: io::Result<()>) -> Result<Option<Exit>, CliError> {
-    match written {
-        Ok(()) => Ok(None),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(Exit::Ok)),
-        Err(error) => Err(CliError::new(Exit::IoErr, format!("can't write: {error}"))),
     }
 }
 
@@ -208,7 +199,7 @@ mod tests {
 
     impl Write for Gone {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 = self.0.checked_sub(bytes.len()).ok_or(ErrorKind::BrokenPipe)?;
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
             Ok(bytes.len())
         }
 

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use ringfence_event::{Moment, SecurityEvent, SourceId};
 
-use super::parse::settle;
 use super::recording::{Format, Outcome, Recording};
 use super::verdict::VerdictLine;
-use super::{CliError, Exit};
+use super::{CliError, Exit, settle};
 use crate::clock::iso;
 use crate::engine::{Engine, Policy, Verdict};
 
