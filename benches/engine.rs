@@ -41,6 +41,8 @@ fn event(n: u32, cause: Cause, account: &str, dialogue: &str) -> SecurityEvent {
         peer: Peer::new(address(n), 5060, Transport::Udp),
         account: Text::from(account),
         tenant: Text::EMPTY,
+        domain: Text::EMPTY,
+        profile: Text::EMPTY,
         dialogue: Text::from(dialogue),
         proof: Proof::None,
         detail: Text::EMPTY,

@@ -23,6 +23,8 @@ fn forged(addr: IpAddr, account: &str) -> SecurityEvent {
         peer: Peer::new(addr, 5060, Transport::Udp),
         account: Text::from(account),
         tenant: Text::EMPTY,
+        domain: Text::EMPTY,
+        profile: Text::EMPTY,
         dialogue: Text::from("a84b4c76e66710"),
         proof: Proof::None,
         detail: Text::EMPTY,

@@ -79,6 +79,8 @@ fn any_event() -> impl Strategy<Value = SecurityEvent> {
             peer: Peer::new(format!("192.0.2.{host}").parse().unwrap(), 5060 + port, transport),
             account: Text::from(["", "alice", "bob", "9999"][account]),
             tenant: Text::EMPTY,
+            domain: Text::EMPTY,
+            profile: Text::EMPTY,
             dialogue: Text::from(["", "", "a", "b", "c"][dialogue]),
             proof: proof.max(transport.proof()),
             detail: Text::EMPTY,

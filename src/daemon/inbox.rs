@@ -149,6 +149,8 @@ mod tests {
             ),
             account: Text::from("alice"),
             tenant: Text::EMPTY,
+            domain: Text::EMPTY,
+            profile: Text::EMPTY,
             dialogue: Text::EMPTY,
             proof: Proof::None,
             detail: Text::EMPTY,

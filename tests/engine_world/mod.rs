@@ -33,6 +33,8 @@ pub(crate) fn event(addr: &str, cause: Cause, account: &str, dialogue: &str) -> 
         peer: Peer::new(ip(addr), 5060, Transport::Udp),
         account: Text::from(account),
         tenant: Text::EMPTY,
+        domain: Text::EMPTY,
+        profile: Text::EMPTY,
         dialogue: Text::from(dialogue),
         proof: Proof::None,
         detail: Text::EMPTY,

@@ -143,7 +143,7 @@ impl<'a> Event<'a> {
             b"variable_sip_via_protocol" => &mut self.via,
             b"variable_sip_call_id" => &mut self.sip_call_id,
             b"variable_sip_user_agent" => &mut self.sip_agent,
-            b"variable_sofia_profile_name" => &mut self.profile,
+            b"profile-name" | b"verto_profile_name" | b"variable_sofia_profile_name" => &mut self.profile,
             b"variable_sip_authorized" | b"variable_sip_auth_username" | b"variable_sip_acl_authed_by" => {
                 self.authorised = true;
                 return;

@@ -129,6 +129,7 @@ impl Mapper {
         Some(SecurityEvent {
             account: text(account),
             tenant: text(realm),
+            domain: text(event.from_host),
             dialogue: text(event.call_id),
             detail,
             ..blank(event, Service::Sofia, cause, peer)
@@ -149,6 +150,7 @@ impl Mapper {
         Some(SecurityEvent {
             account: text(account),
             tenant: text(event.to_host),
+            domain: text(event.to_host),
             detail: words(&[b"register_failure", event.method, event.agent]),
             ..blank(event, Service::Sofia, Cause::WrongPassword, peer)
         })
@@ -194,6 +196,7 @@ fn challenge(event: &Event<'_>) -> Option<SecurityEvent> {
     Some(SecurityEvent {
         account: text(account),
         tenant: text(event.from_host),
+        domain: text(event.from_host),
         dialogue: text(event.call_id),
         detail: words(&[b"pre_register", event.agent]),
         ..blank(event, Service::Sofia, Cause::Challenged, sip_peer(event)?)
@@ -226,6 +229,7 @@ fn verto(event: &Event<'_>) -> Option<SecurityEvent> {
     Some(SecurityEvent {
         account: Text::new(account),
         tenant: Text::new(tenant),
+        domain: Text::new(tenant),
         proof: Proof::Handshake,
         detail: Text::from("verto::login"),
         ..blank(event, Service::Verto, cause, Peer::new(addr, port, Transport::Ws))
@@ -262,6 +266,8 @@ fn blank(event: &Event<'_>, service: Service, cause: Cause, peer: Peer) -> Secur
         peer,
         account: Text::EMPTY,
         tenant: Text::EMPTY,
+        domain: Text::EMPTY,
+        profile: text(event.profile),
         dialogue: Text::EMPTY,
         proof: Proof::None,
         detail: Text::EMPTY,

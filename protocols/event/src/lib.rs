@@ -36,8 +36,13 @@ pub struct SecurityEvent {
     pub peer: Peer,
     /// The account that was tried; empty when the event names none.
     pub account: Text,
-    /// SIP domain, realm or profile; empty when the source knows no tenants.
+    /// Where the PBX looked the account up, as far as the event tells: digest realm, else SIP domain, else profile; empty
+    /// when the source knows no tenants.
     pub tenant: Text,
+    /// The SIP domain that was addressed, which need not be the realm; empty when the event names none.
+    pub domain: Text,
+    /// The PBX's profile (its listener) that was talked to: the only one of these names that the PBX itself chose.
+    pub profile: Text,
     /// Call-ID or session id that binds the events of one attempt together; empty when there is none that can be relied on.
     pub dialogue: Text,
     /// How well the event proves that the peer really sits at its address.

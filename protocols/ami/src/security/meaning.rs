@@ -26,6 +26,8 @@ impl Statement<'_> {
             peer: self.remote,
             account: text(account),
             tenant: Text::EMPTY,
+            domain: Text::EMPTY,
+            profile: Text::EMPTY,
             dialogue: self.dialogue(),
             proof: self.proof(),
             detail: self.detail(account.is_empty()),
