@@ -38,12 +38,61 @@ impl State {
     }
 }
 
+/// What one stream of a source is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StreamState {
+    /// Asked for; whether it flows is not proven yet.
+    #[default]
+    Proving,
+    /// It is proven to flow.
+    Flowing,
+    /// Given, but it can't be proven to flow.
+    Unproven,
+    /// Given, but nothing comes.
+    Blind,
+    /// The PBX does not give it.
+    Refused,
+    /// Not asked for.
+    Off,
+}
+
+impl StreamState {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proving => "proving",
+            Self::Flowing => "flowing",
+            Self::Unproven => "unproven",
+            Self::Blind => "blind",
+            Self::Refused => "refused",
+            Self::Off => "off",
+        }
+    }
+
+    /// Whether something that was asked for does not come.
+    pub fn is_missing(self) -> bool {
+        matches!(self, Self::Blind | Self::Refused)
+    }
+}
+
+/// One stream of a source, such as FreeSWITCH's events and its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// What it carries: `events`, `log`, `verto`, `calls`.
+    pub name: String,
+    /// What it is doing.
+    pub state: StreamState,
+    /// What is missing and what to change; empty while it flows.
+    pub problem: String,
+}
+
 /// What a source reports about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
     /// The source's configured name.
     pub name: String,
-    /// Its kind: `asterisk`.
+    /// Its kind: `asterisk` or `freeswitch`.
     pub kind: String,
     /// Where it connects to.
     pub address: String,
@@ -59,14 +108,20 @@ pub struct HealthReport {
     pub last_event: Option<Moment>,
     /// Security events delivered.
     pub events: u64,
-    /// Blocks that looked like security events but broke the fixed header order; none of them was counted.
+    /// Security events that were not believed: injected into the stream, or made up by another client; none was counted.
     pub suspicious: u64,
-    /// Bytes drained because one event was larger than the cap.
+    /// Events that were larger than the cap.
     pub oversized: u64,
     /// Connections that were established.
     pub connects: u64,
-    /// The latest round trip of a Ping, in microseconds.
+    /// The latest round trip of a Ping or a probe, in microseconds.
     pub ping_us: Option<u64>,
+    /// Its streams, where it has several.
+    pub streams: Vec<StreamReport>,
+    /// What tells one run of the PBX from the next; empty when unknown.
+    pub instance: String,
+    /// How often the PBX was seen to have been started anew.
+    pub restarts: u64,
 }
 
 /// A source's health, written by the source, read by `status`.

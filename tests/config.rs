@@ -18,6 +18,7 @@ use std::path::Path;
 use common::{Folder, PBX};
 use ringfence::config::LogTarget;
 use ringfence::fence::{Backend, Block};
+use ringfence::source::Settings;
 use ringfence::source::ami::AuthMethod;
 use ringfence_event::{Cause, Service, Span};
 use secrecy::ExposeSecret;
@@ -105,7 +106,7 @@ fn everything_that_is_said_arrives() {
         .unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
 
-    let [pbx1, pbx2] = config.asterisk.as_slice() else {
+    let [Settings::Asterisk(pbx1), Settings::Asterisk(pbx2)] = config.sources.as_slice() else {
         panic!("two PBXes")
     };
     assert_eq!(
@@ -207,7 +208,7 @@ fn conf_d_adds_and_overrides_in_the_order_of_names() {
     let text = format!("ignoreip = [\"192.0.2.1\"]\n{PBX}[jail.auth]\nmaxretry = 4\nfindtime = 60\n");
     let (config, warnings) = folder.load(text).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
-    let names: Vec<&str> = config.asterisk.iter().map(|pbx| pbx.name.as_str()).collect();
+    let names: Vec<&str> = config.sources.iter().map(Settings::name).collect();
     assert_eq!(names, ["pbx1", "pbx2"]);
     assert_eq!(config.policy.ignore.len(), 4, "ignoreip adds up");
     assert_eq!(
@@ -257,7 +258,7 @@ fn the_environment_wins_and_needs_no_file_entry() {
     assert_eq!(own.services, [Service::PjSip, Service::ChanSip]);
     assert_eq!(own.causes, [Cause::Malformed, Cause::Scanner]);
     assert_eq!((config.policy.ignore.len(), config.ignore_names.len()), (4, 1));
-    let [pbx1, pbx2] = config.asterisk.as_slice() else {
+    let [Settings::Asterisk(pbx1), Settings::Asterisk(pbx2)] = config.sources.as_slice() else {
         panic!("two PBXes")
     };
     assert_eq!((pbx1.host.as_str(), pbx1.port), ("pbx.example.net", 5040));
@@ -267,11 +268,50 @@ fn the_environment_wins_and_needs_no_file_entry() {
 }
 
 #[test]
+fn freeswitch_nodes_are_read_with_their_defaults() {
+    let folder = Folder::new();
+    folder.write("fs1.secret", 0o640, "s3cret\n");
+    let text = "[[freeswitch]]\nname = \"fs1\"\naddress = \"127.0.0.1\"\npassword_file = \"fs1.secret\"\n\
+        [[freeswitch]]\nname = \"fs2\"\naddress = \"[::1]:8022\"\nuser = \"ringfence@default\"\npassword = \"x\"\n\
+        log = false\nprobe = \"30s\"\n";
+    let (config, warnings) = folder.load(text).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let [Settings::Freeswitch(fs1), Settings::Freeswitch(fs2)] = config.sources.as_slice() else {
+        panic!("two nodes")
+    };
+    assert_eq!(
+        (fs1.name.as_str(), fs1.host.as_str(), fs1.port),
+        ("fs1", "127.0.0.1", 8021)
+    );
+    assert_eq!(fs1.password.expose_secret(), "s3cret");
+    assert_eq!(
+        (fs1.user.as_deref(), fs1.log, fs1.probe),
+        (None, true, Span::from_secs(10))
+    );
+    assert_eq!((fs2.host.as_str(), fs2.port), ("::1", 8022));
+    assert_eq!(
+        (fs2.user.as_deref(), fs2.log, fs2.probe),
+        (Some("ringfence@default"), false, Span::from_secs(30))
+    );
+}
+
+#[test]
+fn a_freeswitch_over_the_network_gets_a_warning() {
+    let folder = Folder::new();
+    let text = "[[freeswitch]]\nname = \"fs1\"\naddress = \"192.0.2.7:8021\"\npassword = \"ClueCon\"\n";
+    let (_, warnings) = folder.load(text).unwrap();
+    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.contains("clear text")));
+    assert!(warnings.iter().any(|warning| warning.contains("installed with")));
+}
+
+#[test]
 fn text_with_a_byte_order_mark_and_crlf_loads() {
     let folder = Folder::new();
     let text = format!("\u{feff}{PBX}").replace('\n', "\r\n");
     let (config, warnings) = folder.load(text).unwrap();
-    assert_eq!((config.asterisk.len(), warnings.len()), (1, 0));
+    assert_eq!((config.sources.len(), warnings.len()), (1, 0));
 }
 
 /// The shipped example is right as it is, up to the secret that only the admin knows.
@@ -282,7 +322,7 @@ fn the_shipped_configuration_loads() {
     let folder = Folder::new();
     let (config, warnings) = folder.load(text.replace("/etc/ringfence/", "")).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
-    assert_eq!(config.asterisk.len(), 1);
+    assert_eq!(config.sources.len(), 1);
 }
 
 /// Every TOML block of the reference loads, alone, and every key it must explain is explained.
@@ -309,7 +349,7 @@ fn the_reference_is_right() {
         assert!(result.is_ok(), "{block}\n{}", result.unwrap_err());
     }
     // What an unknown key is told is allowed is the list of all keys: none may be missing from the reference.
-    let unknown = "xx = 1\n[[asterisk]]\nxx = 1\n[jail.auth]\nxx = 1\n[limits]\nxx = 1\n[fence]\nxx = 1\n[store]\nxx = 1\n\
+    let unknown = "xx = 1\n[[asterisk]]\nxx = 1\n[[freeswitch]]\nxx = 1\n[jail.auth]\nxx = 1\n[limits]\nxx = 1\n[fence]\nxx = 1\n[store]\nxx = 1\n\
                    [control]\nxx = 1\n[log]\nxx = 1\n";
     let diagnosis = Folder::new().load(unknown).unwrap_err();
     let allowed = diagnosis

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::why::WhyView;
 use crate::clock::iso;
 use crate::engine::{Ban, Target, Totals};
-use crate::health::{HealthReport, State};
+use crate::health::{HealthReport, State, StreamReport};
 
 /// One request, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub struct StatusView {
 pub struct SourceView {
     /// The source's configured name.
     pub name: String,
-    /// Its kind: `asterisk`.
+    /// Its kind: `asterisk` or `freeswitch`.
     pub kind: String,
     /// Where it connects to.
     pub address: String,
@@ -119,14 +119,20 @@ pub struct SourceView {
     pub last_event: Option<String>,
     /// Security events delivered.
     pub events: u64,
-    /// Blocks that broke the fixed header order of a security event; none of them was counted.
+    /// Security events that were not believed: injected into the stream, or made up by another client; none was counted.
     pub suspicious: u64,
-    /// Events that were larger than the cap and were skipped.
+    /// Events that were larger than the cap.
     pub oversized: u64,
     /// Connections that were established.
     pub connects: u64,
-    /// The latest round trip of a Ping, in microseconds.
+    /// The latest round trip of a Ping or a probe, in microseconds.
     pub ping_us: Option<u64>,
+    /// Its streams, where it has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamReport>,
+    /// How often the PBX was seen to have been started anew.
+    #[serde(default)]
+    pub restarts: u64,
 }
 
 impl From<HealthReport> for SourceView {
@@ -145,6 +151,8 @@ impl From<HealthReport> for SourceView {
             oversized: report.oversized,
             connects: report.connects,
             ping_us: report.ping_us,
+            streams: report.streams,
+            restarts: report.restarts,
         }
     }
 }

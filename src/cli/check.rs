@@ -8,7 +8,6 @@ use super::{CliError, Exit, Global, print_json, written};
 use crate::admin::{AdminAnswer, AdminRequest, Client};
 use crate::config::{self, Config};
 use crate::fence;
-use crate::source::ami;
 
 /// Arguments of `ringfence check`.
 #[derive(Debug, clap::Args)]
@@ -74,11 +73,13 @@ impl CheckArgs {
         for warning in &warnings {
             written(writeln!(out, "{warning}"))?;
         }
-        let sources = config.asterisk.len();
+        let kinds = |kind| config.sources.iter().filter(|pbx| pbx.kind() == kind).count();
         written(writeln!(
             out,
-            "ok    {}: {sources} Asterisk, {} jails",
+            "ok    {}: {} Asterisk, {} FreeSWITCH, {} jails",
             global.config.display(),
+            kinds("asterisk"),
+            kinds("freeswitch"),
             config.policy.jails.len()
         ))?;
         for finding in &findings {
@@ -148,13 +149,13 @@ fn check_sources(config: &Config) -> Result<Vec<Finding>, CliError> {
         .map_err(|error| CliError::new(Exit::OsErr, format!("the runtime: {error}")))?;
     runtime.block_on(async {
         let checks: Vec<_> = config
-            .asterisk
+            .sources
             .iter()
             .map(|settings| {
                 let settings = settings.clone();
                 (
-                    settings.name.clone(),
-                    tokio::spawn(async move { ami::check(&settings).await }),
+                    settings.name().to_owned(),
+                    tokio::spawn(async move { settings.check().await }),
                 )
             })
             .collect();

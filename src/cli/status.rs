@@ -160,17 +160,30 @@ fn sources(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
         if !source.problem.is_empty() {
             writeln!(out, "{}: {}", source.name, source.problem)?;
         }
+        for stream in source.streams.iter().filter(|stream| !stream.problem.is_empty()) {
+            writeln!(
+                out,
+                "{}: {} {}: {}",
+                source.name,
+                stream.name,
+                stream.state.name(),
+                stream.problem
+            )?;
+        }
+        if source.restarts > 0 {
+            writeln!(out, "{}: was started anew {} times", source.name, source.restarts)?;
+        }
         if source.suspicious > 0 {
             writeln!(
                 out,
-                "{}: {} blocks broke the fixed order of a security event (injection attempts); none was counted",
+                "{}: {} security events were injected or made up by another client; none was counted",
                 source.name, source.suspicious
             )?;
         }
         if source.oversized > 0 {
             writeln!(
                 out,
-                "{}: {} events were larger than the cap and were skipped",
+                "{}: {} events were larger than the cap",
                 source.name, source.oversized
             )?;
         }

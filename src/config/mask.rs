@@ -5,9 +5,11 @@
 use std::ops::Range;
 
 /// Keys that look a little like `secret` or `password`, but hold none.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 9] = [
     "secret_file",
     "secret_credential",
+    "password_file",
+    "password_credential",
     "services",
     "server_name",
     "socket",

@@ -9,10 +9,12 @@ mod daemon;
 mod diagnosis;
 mod duration;
 mod findings;
+mod freeswitch;
 mod ignoreip;
 mod jails;
 mod layers;
 mod mask;
+mod pbx;
 mod place;
 mod secret;
 mod section;
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::{Limits, Policy};
 use crate::fence::FenceSettings;
-use crate::source::ami::AmiSettings;
+use crate::source::Settings;
 use crate::store::StoreSettings;
 
 pub use daemon::{ControlSettings, LogSettings, LogTarget};
@@ -44,7 +46,7 @@ pub type Warning = Finding;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The PBXes to watch.
-    pub asterisk: Vec<AmiSettings>,
+    pub sources: Vec<Settings>,
     /// Jails, limits, and the addresses and prefixes of `ignoreip`. Its `own` addresses are for the daemon to fill in.
     pub policy: Policy,
     /// The DNS names of `ignoreip`, in lower case: for the daemon to resolve, again and again.
@@ -120,11 +122,18 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
     };
     let mut top = Section::new(findings, tree, "");
     let ignored = ignoreip::read(&mut top);
-    let asterisk = asterisk::read(&mut top, variable("CREDENTIALS_DIRECTORY").map(Path::new));
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(Path::new);
+    let mut names = Vec::new();
+    let asterisk = asterisk::read(&mut top, credentials, &mut names);
+    let freeswitch = freeswitch::read(&mut top, credentials, &mut names);
     let jails = jails::read(&mut top);
     let limits: Limits = daemon::limits(&mut top);
     let config = Config {
-        asterisk,
+        sources: asterisk
+            .into_iter()
+            .map(Settings::Asterisk)
+            .chain(freeswitch.into_iter().map(Settings::Freeswitch))
+            .collect(),
         policy: Policy {
             jails,
             ignore: ignored.nets,
@@ -137,10 +146,15 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
         control: daemon::control(&mut top),
         log: daemon::log(&mut top, variable("JOURNAL_STREAM").is_some()),
     };
-    if tree.find("asterisk").is_none() && !unreadable && !findings.sources.any_broken() {
+    let watches = tree.find("asterisk").is_some() || tree.find("freeswitch").is_some();
+    if !watches && !unreadable && !findings.sources.any_broken() {
         findings.push(
-            Issue::nowhere(Weight::Warning, "no [[asterisk]]: nothing is watched")
-                .help("add `[[asterisk]]` with name, address, username and secret_file"),
+            Issue::nowhere(
+                Weight::Warning,
+                "no [[asterisk]] and no [[freeswitch]]: nothing is watched",
+            )
+            .help("add `[[asterisk]]` with name, address, username and secret_file")
+            .help("or `[[freeswitch]]` with name, address and password_file"),
         );
     }
     top.finish();

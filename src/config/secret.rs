@@ -13,14 +13,48 @@ use super::section::Section;
 
 /// Asterisk reads lines of up to 1024 bytes; a longer secret can't be sent.
 const LONGEST: usize = 1000;
-/// Ways to give a secret, for the help below an error.
-const WAYS: &str = "add `secret_file = \"/etc/ringfence/NAME.secret\"` (mode 0640), `secret_credential` for a systemd \
-     credential, or `secret`";
 
-/// Reads whichever of `secret`, `secret_file` and `secret_credential` is there; exactly one must be. One from the
-/// environment takes the place of what the file says.
-pub(super) fn read(section: &mut Section<'_>, credentials: Option<&Path>) -> Option<SecretString> {
-    let mut given: Vec<(&str, Place)> = ["secret", "secret_file", "secret_credential"]
+/// What a kind of PBX calls its secret, and where an admin finds it.
+pub(super) struct Kind {
+    inline: &'static str,
+    file: &'static str,
+    credential: &'static str,
+    /// What it is in a sentence: `secret`.
+    word: &'static str,
+    /// Where the PBX keeps it.
+    home: &'static str,
+    /// Whom a secret is sent to.
+    to: &'static str,
+}
+
+/// Of a user of manager.conf.
+pub(super) const SECRET: Kind = Kind {
+    inline: "secret",
+    file: "secret_file",
+    credential: "secret_credential",
+    word: "secret",
+    home: "write the secret of this user in manager.conf",
+    to: "Asterisk",
+};
+
+/// Of an event socket, or of one of its users.
+pub(super) const PASSWORD: Kind = Kind {
+    inline: "password",
+    file: "password_file",
+    credential: "password_credential",
+    word: "password",
+    home: "write the password of event_socket.conf.xml, or the esl-password of this user",
+    to: "FreeSWITCH",
+};
+
+/// Reads whichever of a kind's three keys is there; exactly one must be. One from the environment takes the place of what
+/// the file says.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    kind: &Kind,
+    credentials: Option<&Path>,
+) -> Option<SecretString> {
+    let mut given: Vec<(&str, Place)> = [kind.inline, kind.file, kind.credential]
         .into_iter()
         .filter_map(|key| Some((key, section.entry(key)?.key_place)))
         .collect();
@@ -35,15 +69,19 @@ pub(super) fn read(section: &mut Section<'_>, credentials: Option<&Path>) -> Opt
     }
     match given.as_slice() {
         [] => {
-            section.missing("a secret", WAYS);
+            let ways = format!(
+                "add `{} = \"/etc/ringfence/NAME.secret\"` (mode 0640), `{}` for a systemd credential, or `{}`",
+                kind.file, kind.credential, kind.inline
+            );
+            section.missing(&format!("a {}", kind.word), &ways);
             None
         }
-        [("secret", _)] => inline(section),
-        [("secret_file", _)] => {
-            let path = section.path("secret_file")?;
-            file(section, &path, true)
+        [(key, _)] if *key == kind.inline => inline(section, kind),
+        [(key, _)] if *key == kind.file => {
+            let path = section.path(kind.file)?;
+            file(section, kind, &path, true)
         }
-        [_] => credential(section, credentials),
+        [_] => credential(section, kind, credentials),
         [(first, first_place), (second, place), ..] => {
             let message = format!("{} has both `{first}` and `{second}`", section.title());
             let issue = Issue::error(message, *place).also(*first_place, "the first one");
@@ -53,35 +91,44 @@ pub(super) fn read(section: &mut Section<'_>, credentials: Option<&Path>) -> Opt
     }
 }
 
-fn inline(section: &mut Section<'_>) -> Option<SecretString> {
-    let secret = section.text("secret")?;
+fn inline(section: &mut Section<'_>, kind: &Kind) -> Option<SecretString> {
+    let secret = section.text(kind.inline)?;
     section.findings.hide(secret.place);
     let source = section.findings.sources.at(secret.place.source())?;
     if let Some(mode) = source.mode.filter(|mode| mode & 0o007 != 0) {
         let message = format!(
-            "{} holds a secret and everybody on this machine may {}",
+            "{} holds a {} and everybody on this machine may {}",
             source.name,
+            kind.word,
             may(mode)
         );
-        let issue = Issue::error(message, secret.place).label("the secret");
+        let issue = Issue::error(message, secret.place).label(format!("the {}", kind.word));
         let chmod = format!("run `chmod 0640 {}`", source.name);
-        section.findings.push(
-            issue
-                .help(chmod)
-                .help("or move the secret to a file of its own and name it in `secret_file`"),
-        );
+        section.findings.push(issue.help(chmod).help(format!(
+            "or move the {} to a file of its own and name it in `{}`",
+            kind.word, kind.file
+        )));
     }
-    checked(section, secret.value, secret.place, "`secret`")
+    checked(
+        section,
+        kind,
+        secret.value,
+        secret.place,
+        &format!("`{}`", kind.inline),
+    )
 }
 
-fn credential(section: &mut Section<'_>, credentials: Option<&Path>) -> Option<SecretString> {
-    let name = section.text("secret_credential")?;
+fn credential(section: &mut Section<'_>, kind: &Kind, credentials: Option<&Path>) -> Option<SecretString> {
+    let name = section.text(kind.credential)?;
     let fine = !name.value.is_empty()
         && !name.value.contains(['/', '\0'])
         && name.value != "."
         && name.value != "..";
     if !fine {
-        let issue = Issue::error("`secret_credential` is no name of a credential", name.place);
+        let issue = Issue::error(
+            format!("`{}` is no name of a credential", kind.credential),
+            name.place,
+        );
         section
             .findings
             .push(issue.help("write the name that stands before the colon in the unit's `LoadCredential=`"));
@@ -93,8 +140,8 @@ fn credential(section: &mut Section<'_>, credentials: Option<&Path>) -> Option<S
             name.value
         );
         let help = format!(
-            "add `LoadCredential={}:/path/to/secret` to the unit, or use `secret_file`",
-            name.value
+            "add `LoadCredential={}:/path/to/secret` to the unit, or use `{}`",
+            name.value, kind.file
         );
         section
             .findings
@@ -103,6 +150,7 @@ fn credential(section: &mut Section<'_>, credentials: Option<&Path>) -> Option<S
     };
     file(
         section,
+        kind,
         &At {
             value: folder.join(&name.value),
             place: name.place,
@@ -112,8 +160,9 @@ fn credential(section: &mut Section<'_>, credentials: Option<&Path>) -> Option<S
 }
 
 /// Reads a secret's file; `strict` about who else may read it (systemd guards its credentials by their folder).
-fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<SecretString> {
+fn file(section: &mut Section<'_>, kind: &Kind, path: &At<PathBuf>, strict: bool) -> Option<SecretString> {
     let shown = path.value.display();
+    let word = kind.word;
     let complain = |message: String, help: String| {
         section
             .findings
@@ -125,20 +174,20 @@ fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<S
         Err(error) => {
             return match error.kind() {
                 ErrorKind::NotFound => complain(
-                    format!("the secret's file {shown} does not exist"),
-                    format!("create it: `install -m 0640 /dev/null {shown}`, then write the secret into it"),
+                    format!("the {word}'s file {shown} does not exist"),
+                    format!("create it: `install -m 0640 /dev/null {shown}`, then write the {word} into it"),
                 ),
                 ErrorKind::PermissionDenied => complain(
-                    format!("the secret's file {shown} can't be read: permission denied"),
+                    format!("the {word}'s file {shown} can't be read: permission denied"),
                     "the user the daemon runs as must be able to read it, for instance through its group"
                         .into(),
                 ),
                 ErrorKind::InvalidInput => complain(
                     format!("{shown} is not a file"),
-                    "name a file that holds nothing but the secret".into(),
+                    format!("name a file that holds nothing but the {word}"),
                 ),
                 _ => complain(
-                    format!("the secret's file {shown} can't be read: {error}"),
+                    format!("the {word}'s file {shown} can't be read: {error}"),
                     "check the disk".into(),
                 ),
             };
@@ -147,7 +196,7 @@ fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<S
     if strict && mode & 0o007 != 0 {
         return complain(
             format!(
-                "the secret's file {shown}: everybody on this machine may {} it (mode {:04o})",
+                "the {word}'s file {shown}: everybody on this machine may {} it (mode {:04o})",
                 may(mode),
                 mode & 0o7777
             ),
@@ -157,7 +206,7 @@ fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<S
     if strict && mode & 0o020 != 0 {
         return complain(
             format!(
-                "the secret's file {shown}: its group may change it (mode {:04o})",
+                "the {word}'s file {shown}: its group may change it (mode {:04o})",
                 mode & 0o7777
             ),
             format!("run `chmod 0640 {shown}`"),
@@ -165,8 +214,8 @@ fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<S
     }
     let Ok(mut text) = String::from_utf8(secret) else {
         return complain(
-            format!("the secret's file {shown} is not text"),
-            "it must hold nothing but the secret".into(),
+            format!("the {word}'s file {shown} is not text"),
+            format!("it must hold nothing but the {word}"),
         );
     };
     if text.ends_with('\n') {
@@ -175,7 +224,7 @@ fn file(section: &mut Section<'_>, path: &At<PathBuf>, strict: bool) -> Option<S
             text.pop();
         }
     }
-    checked(section, text, path.place, &format!("the secret in {shown}"))
+    checked(section, kind, text, path.place, &format!("the {word} in {shown}"))
 }
 
 fn contents(path: &Path) -> std::io::Result<(Vec<u8>, u32)> {
@@ -190,26 +239,32 @@ fn contents(path: &Path) -> std::io::Result<(Vec<u8>, u32)> {
     Ok((secret, mode))
 }
 
-fn checked(section: &Section<'_>, secret: String, place: Place, what: &str) -> Option<SecretString> {
+fn checked(
+    section: &Section<'_>,
+    kind: &Kind,
+    secret: String,
+    place: Place,
+    what: &str,
+) -> Option<SecretString> {
     let (message, help) = if secret.is_empty() {
-        (
-            format!("{what} is empty"),
-            "write the secret of this user in manager.conf",
-        )
+        (format!("{what} is empty"), kind.home.to_owned())
     } else if secret.contains(['\n', '\r']) {
         (
             format!("{what} has more than one line"),
-            "it must be one line with nothing but the secret",
+            format!("it must be one line with nothing but the {}", kind.word),
         )
     } else if secret.contains(char::is_control) {
         (
             format!("{what} contains control characters"),
-            "Asterisk can't be sent such a secret: choose another",
+            format!("{} can't be sent such a {}: choose another", kind.to, kind.word),
         )
     } else if secret.len() > LONGEST {
         (
             format!("{what} is longer than {LONGEST} bytes"),
-            "Asterisk reads no longer lines: choose a shorter secret",
+            format!(
+                "{} reads no longer lines: choose a shorter {}",
+                kind.to, kind.word
+            ),
         )
     } else {
         return Some(SecretString::from(secret));

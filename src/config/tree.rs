@@ -86,7 +86,7 @@ impl Table {
 
 /// Top-level lists to which a further file adds: leaving out an address that the main file trusts, or a PBX that it
 /// watches, would be the worst surprise.
-const ADDITIVE: [&str; 2] = ["ignoreip", "asterisk"];
+const ADDITIVE: [&str; 3] = ["ignoreip", "asterisk", "freeswitch"];
 
 fn merge_node(old: &mut Entry, new: Entry, additive: bool) {
     match (&mut old.node.value, new.node.value) {

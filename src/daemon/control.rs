@@ -102,7 +102,10 @@ impl Control {
         };
         let watching = !sources.is_empty()
             && unresolved.is_empty()
-            && sources.iter().all(|source| source.state == State::Watching);
+            && sources.iter().all(|source| {
+                source.state == State::Watching
+                    && !source.streams.iter().any(|stream| stream.state.is_missing())
+            });
         let state = overall(&core, watching);
         Some(AdminAnswer::Status(Box::new(StatusView {
             version: env!("CARGO_PKG_VERSION").into(),

@@ -71,7 +71,7 @@ impl Running {
         // addresses that must never be banned are known before anything new is watched
         self.config = new;
         self.look_around().await;
-        self.sources.become_these(&self.config.asterisk);
+        self.sources.become_these(&self.config.sources);
         tracing::info!("reloaded");
         for note in &notes {
             tracing::warn!("{note}");
@@ -83,9 +83,9 @@ impl Running {
     pub async fn look_around(&mut self) {
         let pbxes: Vec<String> = self
             .config
-            .asterisk
+            .sources
             .iter()
-            .map(|asterisk| asterisk.host.clone())
+            .map(|pbx| pbx.host().to_owned())
             .collect();
         let all: Vec<String> = self.config.ignore_names.iter().chain(&pbxes).cloned().collect();
         let failed = self.names.resolve(self.clock.now(), &all).await;

@@ -1,14 +1,19 @@
 //! The sources that run now: started, replaced on reload, stopped.
+//!
+//! They run on a thread of their own: whatever else the daemon does (answering an admin, reading its configuration), the
+//! sockets are read. FreeSWITCH freezes while they are not.
 
+use std::io;
 use std::sync::Arc;
 
 use ringfence_event::SourceId;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use super::inbox::Inbox;
 use crate::clock::Clock;
 use crate::health::{Health, HealthReport, State};
-use crate::source::ami::{self, AmiSettings};
+use crate::source::Settings;
 
 /// Every source that was ever started, by its id: an id is never given to another name, so that old evidence keeps its
 /// source.
@@ -16,31 +21,37 @@ pub struct Sources {
     clock: Clock,
     inbox: Arc<Inbox>,
     known: Vec<Source>,
+    /// `None` only while it is being dropped.
+    readers: Option<Runtime>,
 }
 
 struct Source {
-    settings: AmiSettings,
+    settings: Settings,
     health: Health,
     task: Option<JoinHandle<()>>,
 }
 
 impl Sources {
-    /// No source yet.
-    pub fn new(clock: Clock, inbox: Arc<Inbox>) -> Self {
-        Self {
+    /// No source yet, and a thread for them.
+    pub fn new(clock: Clock, inbox: Arc<Inbox>) -> io::Result<Self> {
+        let readers = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("readers")
+            .enable_all()
+            .build()?;
+        Ok(Self {
             clock,
             inbox,
             known: Vec::new(),
-        }
+            readers: Some(readers),
+        })
     }
 
     /// Makes exactly `wanted` run. A source that watches and whose settings stay the same goes on without a break; one that
     /// waits before its next try tries at once, since the admin may just have mended the PBX.
-    pub fn become_these(&mut self, wanted: &[AmiSettings]) {
+    pub fn become_these(&mut self, wanted: &[Settings]) {
         for source in &mut self.known {
-            let same = wanted
-                .iter()
-                .any(|settings| ami::same(settings, &source.settings));
+            let same = wanted.iter().any(|settings| settings.same(&source.settings));
             if !same || source.health.report().state != State::Watching {
                 source.stop(self.clock);
             }
@@ -49,44 +60,53 @@ impl Sources {
             let at = self
                 .known
                 .iter()
-                .position(|source| source.settings.name == settings.name);
-            match at.and_then(|at| self.known.get_mut(at).map(|source| (at, source))) {
-                Some((_, source)) if source.task.is_some() => {}
-                Some((at, source)) => {
-                    source.settings = settings.clone();
-                    source.health = fresh_health(settings, self.clock);
-                    source.task = Some(spawn(at, settings, &source.health, self.clock, &self.inbox));
-                }
-                None => {
-                    let health = fresh_health(settings, self.clock);
-                    let task = spawn(self.known.len(), settings, &health, self.clock, &self.inbox);
-                    self.known.push(Source {
-                        settings: settings.clone(),
-                        health,
-                        task: Some(task),
-                    });
-                }
+                .position(|source| source.settings.name() == settings.name());
+            if at
+                .and_then(|at| self.known.get(at))
+                .is_some_and(|source| source.task.is_some())
+            {
+                continue;
+            }
+            let health = fresh_health(settings, self.clock);
+            let task = self.spawn(at.unwrap_or(self.known.len()), settings, &health);
+            let source = Source {
+                settings: settings.clone(),
+                health,
+                task,
+            };
+            match at.and_then(|at| self.known.get_mut(at)) {
+                Some(known) => *known = source,
+                None => self.known.push(source),
             }
         }
     }
 
     /// Starts sources again whose task has ended by itself, which only a defect of ours can cause.
     pub fn revive(&mut self) {
-        for (at, source) in self.known.iter_mut().enumerate() {
-            if source.task.as_ref().is_some_and(JoinHandle::is_finished) {
-                tracing::error!(
-                    source = source.settings.name,
-                    "its reader ended by itself and is started again: please report this"
-                );
-                source.task = Some(spawn(
-                    at,
-                    &source.settings,
-                    &source.health,
-                    self.clock,
-                    &self.inbox,
-                ));
+        for at in 0..self.known.len() {
+            let Some(source) = self.known.get(at) else {
+                continue;
+            };
+            if !source.task.as_ref().is_some_and(JoinHandle::is_finished) {
+                continue;
+            }
+            tracing::error!(
+                source = source.settings.name(),
+                "its reader ended by itself and is started again: please report this"
+            );
+            let task = self.spawn(at, &source.settings, &source.health);
+            if let Some(source) = self.known.get_mut(at) {
+                source.task = task;
             }
         }
+    }
+
+    fn spawn(&self, at: usize, settings: &Settings, health: &Health) -> Option<JoinHandle<()>> {
+        let id = SourceId(u16::try_from(at).unwrap_or(u16::MAX));
+        let watching = settings
+            .clone()
+            .run(id, health.clone(), self.clock, Arc::clone(&self.inbox));
+        Some(self.readers.as_ref()?.spawn(watching))
     }
 
     /// The health of every source that is meant to run.
@@ -102,7 +122,7 @@ impl Sources {
     pub fn names(&self) -> Vec<String> {
         self.known
             .iter()
-            .map(|source| source.settings.name.clone())
+            .map(|source| source.settings.name().to_owned())
             .collect()
     }
 
@@ -123,29 +143,21 @@ impl Source {
     }
 }
 
-fn fresh_health(settings: &AmiSettings, clock: Clock) -> Health {
+impl Drop for Sources {
+    fn drop(&mut self) {
+        // a runtime may not wait for its thread inside another one
+        if let Some(readers) = self.readers.take() {
+            readers.shutdown_background();
+        }
+    }
+}
+
+fn fresh_health(settings: &Settings, clock: Clock) -> Health {
     Health::new(HealthReport {
-        name: settings.name.clone(),
-        kind: "asterisk".into(),
-        address: format!("{}:{}", settings.host, settings.port),
+        name: settings.name().to_owned(),
+        kind: settings.kind().into(),
+        address: format!("{}:{}", settings.host(), settings.port()),
         since: clock.now(),
         ..HealthReport::default()
     })
-}
-
-fn spawn(
-    at: usize,
-    settings: &AmiSettings,
-    health: &Health,
-    clock: Clock,
-    inbox: &Arc<Inbox>,
-) -> JoinHandle<()> {
-    let id = SourceId(u16::try_from(at).unwrap_or(u16::MAX));
-    tokio::spawn(ami::run(
-        id,
-        settings.clone(),
-        health.clone(),
-        clock,
-        Arc::clone(inbox),
-    ))
 }

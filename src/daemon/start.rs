@@ -97,6 +97,7 @@ pub struct Daemon {
     watch: Option<fence::Watch>,
     claim: Option<fence::Claim>,
     names: Names,
+    sources: Sources,
 }
 
 impl Daemon {
@@ -136,6 +137,10 @@ impl Daemon {
             begun.elapsed().as_millis()
         );
         let inbox = Arc::new(Inbox::default());
+        let sources = Sources::new(clock, Arc::clone(&inbox)).map_err(|error| StartError::System {
+            what: "the readers' thread",
+            error,
+        })?;
         let watch = watch(&*fence, &inbox);
         let enforcer = Enforcer::new(fence, proven);
         let mut core = Core::new(
@@ -172,6 +177,7 @@ impl Daemon {
             watch,
             claim,
             names,
+            sources,
         })
     }
 
@@ -192,10 +198,11 @@ impl Daemon {
             // held until everything has ended
             claim: _claim,
             names,
+            sources,
         } = self;
         let mut running = Running {
             clock,
-            sources: Sources::new(clock, Arc::clone(&inbox)),
+            sources,
             names,
             unresolved: Vec::new(),
             config,
@@ -204,7 +211,7 @@ impl Daemon {
             watch,
         };
         running.look_around().await;
-        running.sources.become_these(&running.config.asterisk);
+        running.sources.become_these(&running.config.sources);
         let (reload, mut reloads) = tokio::sync::mpsc::channel(4);
         let control = Arc::new(Control::new(
             clock,

@@ -19,6 +19,7 @@ use crate::config::{Config, ControlSettings, LogSettings, LogTarget};
 use crate::daemon::{Broken, Daemon, Setup, StartError};
 use crate::engine::{Policy, Target, Verdict};
 use crate::fence::{self, Backend, FenceSettings};
+use crate::source::Settings;
 use crate::source::ami::{AmiSettings, AuthMethod};
 use crate::store::StoreSettings;
 
@@ -120,7 +121,7 @@ pub fn perform(out: &mut dyn Write, json: bool, pause: Duration) -> Result<Outco
 
 fn config(folder: &std::path::Path, pbx: std::net::SocketAddr, backend: Backend) -> Config {
     Config {
-        asterisk: vec![AmiSettings {
+        sources: vec![Settings::Asterisk(AmiSettings {
             name: "pbx".into(),
             host: pbx.ip().to_string(),
             port: pbx.port(),
@@ -129,7 +130,7 @@ fn config(folder: &std::path::Path, pbx: std::net::SocketAddr, backend: Backend)
             secret: SecretString::from(USER.1),
             auth: AuthMethod::Plain,
             ping: Span::from_secs(1),
-        }],
+        })],
         fence: FenceSettings {
             backend,
             ..FenceSettings::default()

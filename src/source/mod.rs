@@ -1,8 +1,23 @@
 //! Where events come from: I/O loops that read a PBX, reconnect, and say when they are blind.
 
 pub mod ami;
+mod backoff;
+pub mod esl;
+mod reach;
 
-use ringfence_event::SecurityEvent;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_event::{SecurityEvent, SourceId};
+
+use crate::clock::Clock;
+use crate::health::Health;
+use ami::AmiSettings;
+use esl::EslSettings;
+
+/// How long the far end may take to accept what is written.
+const WRITE: Duration = Duration::from_secs(5);
 
 /// Takes the events that a source reads.
 ///
@@ -10,4 +25,90 @@ use ringfence_event::SecurityEvent;
 pub trait EventSink: Send + Sync + 'static {
     /// Takes all `events`, leaving the vector empty.
     fn take(&self, events: &mut Vec<SecurityEvent>);
+}
+
+/// Why a session ended, with what the admin should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The PBX can't be reached, or went away: it will be back.
+    Away(String),
+    /// It refuses us, until an admin changes something.
+    Refused(String),
+    /// It lets us in but shows us nothing.
+    Blind(String),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Away(problem) | Self::Refused(problem) | Self::Blind(problem)) = self;
+        f.write_str(problem)
+    }
+}
+
+/// One PBX to watch, whatever kind it is.
+#[derive(Clone, Debug)]
+pub enum Settings {
+    /// Through Asterisk's manager interface.
+    Asterisk(AmiSettings),
+    /// Through FreeSWITCH's event socket.
+    Freeswitch(EslSettings),
+}
+
+impl Settings {
+    /// Its name in reports.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Asterisk(settings) => &settings.name,
+            Self::Freeswitch(settings) => &settings.name,
+        }
+    }
+
+    /// Its kind in reports and in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Asterisk(_) => "asterisk",
+            Self::Freeswitch(_) => "freeswitch",
+        }
+    }
+
+    /// The host name or address that is connected to.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Asterisk(settings) => &settings.host,
+            Self::Freeswitch(settings) => &settings.host,
+        }
+    }
+
+    /// The port that is connected to.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Asterisk(settings) => settings.port,
+            Self::Freeswitch(settings) => settings.port,
+        }
+    }
+
+    /// Whether two settings mean the same source, so that a reload needs no new connection.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Asterisk(one), Self::Asterisk(other)) => ami::same(one, other),
+            (Self::Freeswitch(one), Self::Freeswitch(other)) => esl::same(one, other),
+            _ => false,
+        }
+    }
+
+    /// Watches for ever; ends only when its task is aborted.
+    pub async fn run<S: EventSink>(self, id: SourceId, health: Health, clock: Clock, sink: Arc<S>) {
+        match self {
+            Self::Asterisk(settings) => ami::run(id, settings, health, clock, sink).await,
+            Self::Freeswitch(settings) => esl::run(id, settings, health, clock, sink).await,
+        }
+    }
+
+    /// Logs in once and sees whether events flow: `Ok` says what was seen, `Err` what is wrong and what to do about it.
+    pub async fn check(&self) -> Result<String, String> {
+        match self {
+            Self::Asterisk(settings) => ami::check(settings).await,
+            Self::Freeswitch(settings) => esl::check(settings).await,
+        }
+    }
 }

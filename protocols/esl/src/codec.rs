@@ -6,10 +6,10 @@ use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 use tokio_util::codec::{Decoder, Encoder};
 
+use crate::command::Command;
 use crate::condense::{Condenser, MAX_KEPT};
 use crate::frame::{Frame, Kind};
 use crate::head::{FramingError, Head, MAX_HEAD, MAX_LINE};
-use crate::login::Command;
 
 /// One frame with its bytes, which are shared with the read buffer and not copied unless the body was very large.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "codec")]
 mod codec;
+mod command;
 #[cfg_attr(
     not(feature = "codec"),
     allow(dead_code, reason = "only the codec reads frames")
@@ -33,10 +34,11 @@ mod value;
 
 #[cfg(feature = "codec")]
 pub use codec::{Block, EslCodec, EslError};
+pub use command::{Command, Probe, Stream};
 pub use condense::{MAX_KEPT, MAX_KEPT_LINE};
 pub use event::{Event, Lines};
 pub use frame::{Frame, Kind};
 pub use head::{FramingError, MAX_HEAD, MAX_LENGTH, MAX_LINE};
-pub use login::{Command, Credentials, Login, LoginError, Refusal, Step, Wanted};
+pub use login::{Credentials, Login, LoginError, Refusal, Step, Wanted};
 pub use mapper::{Counts, Mapped, Mapper, Suspicion};
 pub use value::decode;

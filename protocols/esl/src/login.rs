@@ -6,14 +6,9 @@ use std::fmt;
 use ringfence_event::Text;
 use thiserror::Error;
 
+use crate::command::{Command, Stream};
 use crate::frame::{Frame, Kind};
 use crate::head::FramingError;
-
-/// The events that are asked for. Whatever follows CUSTOM is a subclass, so the plain names stand before it; a narrow
-/// subscription keeps FreeSWITCH's own queue short.
-const EVENTS: &str = "event plain CHANNEL_HANGUP_COMPLETE CUSTOM sofia::pre_register sofia::register_attempt \
-    sofia::register_failure sofia::wrong_call_state verto::login";
-const LOG: &str = "log warning";
 
 /// Who logs in, and with which password. Never shows the password.
 #[derive(Clone)]
@@ -62,28 +57,6 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("user", &self.user)
             .finish_non_exhaustive()
-    }
-}
-
-/// One command with the empty line that ends it. Never shows what it says: it may hold a password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Command(Vec<u8>);
-
-impl Command {
-    fn new(line: &str) -> Self {
-        Self(format!("{line}\n\n").into_bytes())
-    }
-}
-
-impl AsRef<[u8]> for Command {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Command(..)")
     }
 }
 
@@ -155,11 +128,11 @@ pub struct Wanted {
     pub log: bool,
 }
 
-/// A command that FreeSWITCH did not carry out.
+/// A stream that FreeSWITCH does not give us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The command.
-    pub command: &'static str,
+    /// Which.
+    pub stream: Stream,
     /// What FreeSWITCH said, `-ERR permission denied` for instance.
     pub message: Text,
 }
@@ -179,7 +152,7 @@ pub enum Step {
 enum State {
     Greeting,
     Auth,
-    Subscribing(&'static str),
+    Subscribing(Stream),
     Done,
 }
 
@@ -190,16 +163,16 @@ enum State {
 pub struct Login {
     credentials: Credentials,
     state: State,
-    left: VecDeque<&'static str>,
+    left: VecDeque<Stream>,
     refusals: Vec<Refusal>,
 }
 
 impl Login {
     /// A login on a new connection.
     pub fn new(credentials: Credentials, wanted: Wanted) -> Self {
-        let mut left = VecDeque::from([EVENTS]);
+        let mut left = VecDeque::from(Stream::EVENTS);
         if wanted.log {
-            left.push_back(LOG);
+            left.push_back(Stream::Log);
         }
         Self {
             credentials,
@@ -209,7 +182,7 @@ impl Login {
         }
     }
 
-    /// The commands that were refused so far; without the events nothing is seen.
+    /// The streams that were refused so far.
     pub fn refusals(&self) -> &[Refusal] {
         &self.refusals
     }
@@ -234,10 +207,10 @@ impl Login {
             (State::Auth, Kind::CommandReply) => Err(LoginError::Rejected {
                 message: Text::new(frame.reply()),
             }),
-            (State::Subscribing(command), Kind::CommandReply) => {
+            (State::Subscribing(stream), Kind::CommandReply) => {
                 if !frame.reply().starts_with(b"+OK") {
                     self.refusals.push(Refusal {
-                        command,
+                        stream,
                         message: Text::new(frame.reply()),
                     });
                 }
@@ -248,9 +221,9 @@ impl Login {
     }
 
     fn subscribe(&mut self) -> Step {
-        if let Some(command) = self.left.pop_front() {
-            self.state = State::Subscribing(command);
-            Step::Send(Command::new(command))
+        if let Some(stream) = self.left.pop_front() {
+            self.state = State::Subscribing(stream);
+            Step::Send(Command::new(stream.command()))
         } else {
             self.state = State::Done;
             Step::Ready
@@ -289,35 +262,36 @@ mod tests {
     }
 
     #[test]
-    fn a_password_then_events_then_the_log() {
+    fn a_password_then_each_stream_by_itself() {
         let (mut login, first) = start(Credentials::password("Clue Con"), true);
         assert_eq!(sent(first.unwrap()), "auth Clue Con\n\n");
-        let events = sent(answer(&mut login, "+OK accepted").unwrap());
-        let (names, subclasses) = events.split_once(" CUSTOM ").unwrap();
-        assert_eq!(names, "event plain CHANNEL_HANGUP_COMPLETE");
-        assert!(subclasses.split_whitespace().all(|name| name.contains("::")));
-        assert_eq!(
-            sent(answer(&mut login, "+OK event listener enabled plain").unwrap()),
-            "log warning\n\n"
-        );
+        for stream in [
+            Stream::Logins,
+            Stream::Verto,
+            Stream::Calls,
+            Stream::Probe,
+            Stream::Log,
+        ] {
+            let command = sent(answer(&mut login, "+OK").unwrap());
+            assert_eq!(command, format!("{}\n\n", stream.command()));
+        }
         assert_eq!(answer(&mut login, "+OK log level warning [4]"), Ok(Step::Ready));
         assert!(login.refusals().is_empty());
     }
 
     #[test]
-    fn a_user_may_be_refused_a_command() {
+    fn a_user_may_be_refused_a_stream() {
         let (mut login, first) = start(Credentials::user("rf@pbx.example", "a:b"), true);
         assert_eq!(sent(first.unwrap()), "userauth rf@pbx.example:a:b\n\n");
         answer(&mut login, "+OK accepted").unwrap();
         answer(&mut login, "+OK event listener enabled plain").unwrap();
+        answer(&mut login, "-ERR permission denied").unwrap();
+        for _ in 0..2 {
+            answer(&mut login, "+OK event listener enabled plain").unwrap();
+        }
         assert_eq!(answer(&mut login, "-ERR permission denied"), Ok(Step::Ready));
-        assert_eq!(
-            login.refusals(),
-            [Refusal {
-                command: LOG,
-                message: Text::from("-ERR permission denied"),
-            }]
-        );
+        let refused: Vec<_> = login.refusals().iter().map(|refusal| refusal.stream).collect();
+        assert_eq!(refused, [Stream::Verto, Stream::Log]);
     }
 
     #[test]

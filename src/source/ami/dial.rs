@@ -13,13 +13,17 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::settings::{AmiSettings, TlsSettings};
+use crate::source::reach::{ReachError, reach};
 
 /// Establishing a connection takes no longer than this, name look-up and TLS handshake included.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to look at when nobody answers.
+const HINT: &str =
+    "Is Asterisk running, and manager.conf [general] enabled = yes, bindaddr and port as configured here?";
 
 /// A connection, whatever carries it.
 pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -36,24 +40,9 @@ pub struct Connection {
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The name has no address: the admin's configuration or the resolver is at fault.
-    #[error("the name {host} can't be resolved: {error}")]
-    Resolve {
-        /// The configured host.
-        host: String,
-        /// What the resolver said.
-        error: io::Error,
-    },
-    /// Nobody listens there, or the network is in the way.
-    #[error(
-        "{address} can't be reached: {error}. Is Asterisk running, and manager.conf [general] enabled = yes, bindaddr and port as configured here?"
-    )]
-    Connect {
-        /// The address that was tried last.
-        address: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
+    /// No connection came about.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     /// Nothing answered in time.
     #[error("no connection to {host}:{port} within {} s", PATIENCE.as_secs())]
     Timeout {
@@ -89,33 +78,7 @@ pub async fn dial(settings: &AmiSettings) -> Result<Connection, DialError> {
 }
 
 async fn connect(settings: &AmiSettings) -> Result<Connection, DialError> {
-    let resolve = |error| DialError::Resolve {
-        host: settings.host.clone(),
-        error,
-    };
-    let addresses = tokio::net::lookup_host((settings.host.as_str(), settings.port))
-        .await
-        .map_err(resolve)?;
-    let mut last = resolve(io::Error::new(io::ErrorKind::NotFound, "no address"));
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return secure(stream, address, settings).await,
-            Err(error) => last = DialError::Connect { address, error },
-        }
-    }
-    Err(last)
-}
-
-async fn secure(
-    stream: TcpStream,
-    remote: SocketAddr,
-    settings: &AmiSettings,
-) -> Result<Connection, DialError> {
-    let failed = |error| DialError::Connect {
-        address: remote,
-        error,
-    };
-    stream.set_nodelay(true).map_err(failed)?;
+    let (stream, remote) = reach(&settings.host, settings.port, HINT).await?;
     let Some(tls) = &settings.tls else {
         return Ok(Connection {
             wire: Box::new(stream),
@@ -134,7 +97,6 @@ async fn secure(
         })?;
     Ok(Connection {
         wire: Box::new(stream),
-
         remote,
     })
 }

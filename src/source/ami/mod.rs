@@ -1,6 +1,5 @@
 //! Asterisk through its manager interface: connects, proves that events flow, reads, reconnects.
 
-mod backoff;
 mod dial;
 mod pulse;
 mod session;
@@ -9,17 +8,15 @@ mod watch;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ringfence_event::SourceId;
 use secrecy::ExposeSecret;
 
 use crate::clock::Clock;
 use crate::health::{Health, State};
-use crate::source::EventSink;
+use crate::source::backoff::{Backoff, chance};
+use crate::source::{End, EventSink};
 
-use backoff::Backoff;
-pub use session::End;
 use session::Session;
 pub use settings::{AmiSettings, AuthMethod, TlsSettings};
 use watch::Watcher;
@@ -99,15 +96,7 @@ pub fn same(one: &AmiSettings, other: &AmiSettings) -> bool {
         && one.ping == other.ping
 }
 
-/// A number in 0.0–1.0 for spreading pauses; a fixed one when the system has no randomness.
-fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
-}
-
 /// An id for actions that nobody who talks to the PBX can guess, so that no injected line passes for an answer.
 fn action_id() -> String {
     getrandom::u64().map_or_else(|_| "rf-0".into(), |number| format!("rf-{number:016x}"))
 }
-
-/// How long the far end may take to accept what is written.
-const WRITE: Duration = Duration::from_secs(5);

@@ -1,6 +1,5 @@
 //! One connection to a manager interface: opened, logged in, read block by block.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -13,33 +12,16 @@ use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
 
+use super::action_id;
 use super::dial::{DialError, Wire, dial};
 use super::settings::{AmiSettings, AuthMethod};
-use super::{WRITE, action_id};
 use crate::clock::Stopwatch;
+use crate::source::{End, WRITE};
 
 /// A login is answered within this time; Asterisk answers a wrong one after a second.
 const LOGIN: Duration = Duration::from_secs(10);
 /// What one read takes at most.
 const READ: usize = 64 * 1024;
-
-/// Why a session ended, with what the admin should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The PBX can't be reached, or went away: it will be back.
-    Away(String),
-    /// It refuses us, until an admin changes something.
-    Refused(String),
-    /// It lets us in but shows us nothing.
-    Blind(String),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Away(problem) | Self::Refused(problem) | Self::Blind(problem)) = self;
-        f.write_str(problem)
-    }
-}
 
 impl From<DialError> for End {
     fn from(error: DialError) -> Self {
@@ -49,9 +31,7 @@ impl From<DialError> for End {
                 Self::Away(error.to_string())
             }
             DialError::Tls(_) | DialError::Handshake { .. } => Self::Refused(error.to_string()),
-            DialError::Resolve { .. } | DialError::Connect { .. } | DialError::Timeout { .. } => {
-                Self::Away(error.to_string())
-            }
+            DialError::Reach(_) | DialError::Timeout { .. } => Self::Away(error.to_string()),
         }
     }
 }

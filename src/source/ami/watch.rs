@@ -10,14 +10,13 @@ use ringfence_ami::{Class, Mapped, Mapper};
 use ringfence_event::{SecurityEvent, SourceId, Text};
 use tokio::sync::oneshot;
 
-use super::backoff::Backoff;
-use super::chance;
 use super::pulse::Pulse;
-use super::session::{End, Session, is_login_of};
+use super::session::{Session, is_login_of};
 use super::settings::AmiSettings;
 use crate::clock::{Clock, Stopwatch};
 use crate::health::{Health, State};
-use crate::source::EventSink;
+use crate::source::backoff::{Backoff, chance};
+use crate::source::{End, EventSink};
 
 /// The own login has to arrive as an event within this time.
 pub const PROOF: Duration = Duration::from_secs(5);

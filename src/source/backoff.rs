@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// After a failed connection: a restarting Asterisk is back in a second or two.
+/// After a failed connection: a restarting PBX is back in a second or two.
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest pause between connections while the PBX is away: one SYN in three seconds harms nobody, and a PBX that is
 /// back is not unwatched for longer.
 const LONGEST: Duration = Duration::from_secs(3);
-/// After a refused login: Asterisk counts failed logins (authlimit), logs each, and only an admin can change the outcome.
+/// After a refused login: PBXes count failed logins or log each, and only an admin can change the outcome.
 const REFUSED_FIRST: Duration = Duration::from_secs(30);
 /// The longest pause between refused logins.
 const REFUSED_LONGEST: Duration = Duration::from_mins(5);
@@ -48,6 +48,11 @@ impl Backoff {
     pub fn reset(&mut self) {
         *self = Self::default();
     }
+}
+
+/// A number in 0.0–1.0 for spreading pauses; a fixed one when the system has no randomness.
+pub fn chance() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
 }
 
 fn jittered(pause: Duration, chance: f64) -> Duration {

@@ -1,0 +1,247 @@
+//! FreeSWITCH through its event socket: connects, proves that each stream flows, reads, reconnects.
+
+mod conversation;
+mod flow;
+mod log;
+mod problem;
+mod settings;
+mod wire;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_event::{SecurityEvent, SourceId};
+use secrecy::ExposeSecret;
+
+use crate::clock::{Clock, Stopwatch};
+use crate::health::{Health, State, StreamState};
+use crate::source::backoff::{Backoff, chance};
+use crate::source::{End, EventSink};
+
+use conversation::Conversation;
+use problem::blind_events;
+pub use settings::EslSettings;
+use wire::Wire;
+
+/// How often the conversation is asked what is due.
+const BEAT: Duration = Duration::from_secs(1);
+/// A check waits no longer than this for every stream to show what it is.
+const CHECK: Duration = Duration::from_secs(20);
+
+/// Watches one FreeSWITCH for ever; ends only when its task is aborted.
+pub async fn run<S: EventSink>(
+    id: SourceId,
+    settings: EslSettings,
+    health: Health,
+    clock: Clock,
+    sink: Arc<S>,
+) {
+    let mut backoff = Backoff::default();
+    loop {
+        let end = match Wire::open(&settings).await {
+            Ok(wire) => {
+                health.update(|report| report.connects += 1);
+                health.enter(clock.now(), State::Proving, "");
+                let watcher = Watcher::new(id, &settings, &health, clock, &*sink);
+                watcher.watch(wire, &mut backoff).await
+            }
+            Err(end) => end,
+        };
+        health.update(|report| {
+            report.ping_us = None;
+            report.streams.clear();
+        });
+        let pause = match &end {
+            End::Away(problem) => {
+                health.enter(clock.now(), State::Connecting, problem);
+                backoff.away(chance())
+            }
+            End::Refused(problem) => {
+                health.enter(clock.now(), State::Refused, problem);
+                backoff.refused(chance())
+            }
+            End::Blind(problem) => {
+                // the pause was taken on the open connection, in case an event comes after all
+                health.enter(clock.now(), State::Blind, problem);
+                backoff.away(chance())
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Logs in once, waits until each stream has shown what it is, and leaves: `Ok` says what was seen, `Err` what is wrong and
+/// what to do about it.
+pub async fn check(settings: &EslSettings) -> Result<String, String> {
+    let mut wire = Wire::open(settings).await.map_err(|end| end.to_string())?;
+    let mut talk = Conversation::new(settings);
+    let begun = Stopwatch::start();
+    let mut events = Vec::new();
+    while !talk.is_settled() && begun.elapsed() < CHECK {
+        let round = tokio::time::timeout(BEAT, hear(&mut wire, &mut talk, &mut events)).await;
+        round
+            .unwrap_or_else(|_| talk.beat())
+            .and_then(|()| say(&wire, &mut talk))
+            .map_err(|end| end.to_string())?;
+        events.clear();
+    }
+    wire.leave().await;
+    let mut seen = String::from("watching:");
+    if let Some(version) = talk.version {
+        let _ = write!(seen, " FreeSWITCH {version},");
+    }
+    let mut wrong = Vec::new();
+    for stream in talk.streams() {
+        let _ = write!(seen, " {} {},", stream.name, stream.state.name());
+        if !stream.problem.is_empty() {
+            wrong.push(format!("{}: {}", stream.name, stream.problem));
+        }
+    }
+    if let Some(took) = talk.round_trip {
+        let _ = write!(seen, " a probe event came back in {} µs", took.as_micros());
+    }
+    if wrong.is_empty() && talk.is_settled() {
+        Ok(seen.trim_end_matches(',').to_owned())
+    } else if wrong.is_empty() {
+        Err(blind_events().to_owned())
+    } else {
+        Err(wrong.join("; "))
+    }
+}
+
+/// Whether two settings mean the same source, so that a reload needs no new connection.
+pub fn same(one: &EslSettings, other: &EslSettings) -> bool {
+    one.name == other.name
+        && one.host == other.host
+        && one.port == other.port
+        && one.user == other.user
+        && one.password.expose_secret() == other.password.expose_secret()
+        && one.log == other.log
+        && one.probe == other.probe
+}
+
+/// One connection being watched.
+struct Watcher<'a, S> {
+    id: SourceId,
+    settings: &'a EslSettings,
+    health: &'a Health,
+    clock: Clock,
+    sink: &'a S,
+    /// What was not believed, and what was too large, before this connection.
+    before: (u64, u64),
+}
+
+impl<'a, S: EventSink> Watcher<'a, S> {
+    fn new(id: SourceId, settings: &'a EslSettings, health: &'a Health, clock: Clock, sink: &'a S) -> Self {
+        let report = health.report();
+        Self {
+            id,
+            settings,
+            health,
+            clock,
+            sink,
+            before: (report.suspicious, report.oversized),
+        }
+    }
+
+    /// Watches until the connection ends, and tells why it did.
+    async fn watch(self, mut wire: Wire, backoff: &mut Backoff) -> End {
+        let mut talk = Conversation::new(self.settings);
+        let mut events = Vec::new();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut known = None;
+        // since when events are blind, and for how long the connection is kept all the same
+        let mut blind = (Stopwatch::start(), Duration::ZERO);
+        loop {
+            let done = tokio::select! {
+                biased;
+                heard = hear(&mut wire, &mut talk, &mut events) => heard,
+                _ = beat.tick() => talk.beat(),
+            };
+            self.hand_over(&mut events);
+            let done = done.and_then(|()| say(&wire, &mut talk));
+            self.note(&talk);
+            if let Err(end) = done {
+                return end;
+            }
+            let state = talk.state();
+            if state != known {
+                known = state;
+                match state {
+                    Some(StreamState::Flowing) => {
+                        backoff.reset();
+                        self.health.enter(self.clock.now(), State::Watching, "");
+                    }
+                    Some(_) => {
+                        blind = (Stopwatch::start(), backoff.refused(chance()));
+                        self.health.enter(self.clock.now(), State::Blind, blind_events());
+                    }
+                    None => {}
+                }
+            }
+            if known == Some(StreamState::Blind) && blind.0.elapsed() >= blind.1 {
+                return End::Blind(blind_events().to_owned());
+            }
+        }
+    }
+
+    fn hand_over(&self, events: &mut Vec<SecurityEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let (now, count) = (self.clock.now(), events.len() as u64);
+        for event in events.iter_mut() {
+            event.source = self.id;
+        }
+        self.sink.take(events);
+        self.health.update(|report| {
+            report.events += count;
+            report.last_event = Some(now);
+        });
+    }
+
+    /// Keeps the books.
+    fn note(&self, talk: &Conversation<'_>) {
+        let counts = talk.counts();
+        let mut restarted = false;
+        self.health.update(|report| {
+            report.suspicious = self.before.0 + counts.forged + counts.contradictory;
+            report.oversized = self.before.1 + talk.cut;
+            report.streams = talk.streams();
+            report.ping_us = talk
+                .round_trip
+                .map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            if let Some(version) = &talk.version {
+                report.version = version.to_string();
+            }
+            if let Some(core) = talk.core.map(|core| core.to_string())
+                && report.instance != core
+            {
+                restarted = !report.instance.is_empty();
+                report.restarts += u64::from(restarted);
+                report.instance = core;
+            }
+        });
+        if restarted {
+            tracing::info!(source = self.settings.name, "FreeSWITCH was started anew");
+        }
+    }
+}
+
+/// Reads once. Safe to drop while it waits.
+async fn hear(
+    wire: &mut Wire,
+    talk: &mut Conversation<'_>,
+    events: &mut Vec<SecurityEvent>,
+) -> Result<(), End> {
+    wire.read(|frame| talk.take(frame, events)).await?;
+    talk.hear();
+    Ok(())
+}
+
+/// Hands what is to be said to the writer.
+fn say(wire: &Wire, talk: &mut Conversation<'_>) -> Result<(), End> {
+    talk.outgoing().try_for_each(|command| wire.send(command))
+}

@@ -1,0 +1,155 @@
+//! One connection to an event socket: a reader that does nothing but read, and a writer of its own.
+//!
+//! FreeSWITCH freezes while a client does not take its events, so that nothing the reader does may ever wait: commands are
+//! handed to a task that writes them, and events to a queue that drops the oldest.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use ringfence_esl::{Command, EslCodec, EslError, Frame, FramingError, LoginError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::codec::Decoder;
+
+use super::problem::{refused_login, unreachable};
+use super::settings::EslSettings;
+use crate::source::reach::reach;
+use crate::source::{End, WRITE};
+
+/// Establishing a connection takes no longer than this, name look-up included.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What one read takes at most.
+const READ: usize = 64 * 1024;
+/// Commands that may wait for FreeSWITCH to take them: a handful at the start, then one now and then.
+const COMMANDS: usize = 32;
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Wire {
+    reader: OwnedReadHalf,
+    codec: EslCodec,
+    buffer: BytesMut,
+    commands: mpsc::Sender<Command>,
+    writer: JoinHandle<()>,
+    greeted: bool,
+}
+
+impl Wire {
+    /// Connects.
+    pub async fn open(settings: &EslSettings) -> Result<Self, End> {
+        let reached = tokio::time::timeout(PATIENCE, reach(&settings.host, settings.port, unreachable()));
+        let (stream, _) = match reached.await {
+            Ok(Ok(reached)) => reached,
+            Ok(Err(error)) => return Err(End::Away(error.to_string())),
+            Err(_) => {
+                return Err(End::Away(format!(
+                    "no connection to {}:{} within {} s",
+                    settings.host,
+                    settings.port,
+                    PATIENCE.as_secs()
+                )));
+            }
+        };
+        let (reader, writer) = stream.into_split();
+        let (commands, waiting) = mpsc::channel(COMMANDS);
+        Ok(Self {
+            reader,
+            codec: EslCodec::new(),
+            buffer: BytesMut::with_capacity(READ),
+            commands,
+            writer: tokio::spawn(write(writer, waiting)),
+            greeted: false,
+        })
+    }
+
+    /// Reads once and shows every complete frame to `each`. Safe to drop while it waits: nothing is lost.
+    pub async fn read(&mut self, mut each: impl FnMut(&Frame<'_>) -> Result<(), End>) -> Result<(), End> {
+        self.buffer.reserve(READ);
+        let count = self
+            .reader
+            .read_buf(&mut self.buffer)
+            .await
+            .map_err(|error| broken(&error))?;
+        loop {
+            let block = if count == 0 {
+                self.codec.decode_eof(&mut self.buffer)
+            } else {
+                self.codec.decode(&mut self.buffer)
+            };
+            match block {
+                Ok(Some(block)) => {
+                    each(&block.frame())?;
+                    self.greeted = true;
+                }
+                Ok(None) if count == 0 => return Err(self.closed()),
+                Ok(None) => return Ok(()),
+                Err(EslError::Io(error)) => return Err(broken(&error)),
+                Err(EslError::Framing(error)) => return Err(self.unreadable(&error)),
+            }
+        }
+    }
+
+    /// Hands a command to the writer; never waits.
+    pub fn send(&self, command: Command) -> Result<(), End> {
+        self.commands
+            .try_send(command)
+            .map_err(|_| End::Away("FreeSWITCH takes no more commands: the connection hangs".into()))
+    }
+
+    /// Says goodbye; whatever goes wrong now does not matter any more.
+    pub async fn leave(mut self) {
+        let _ = self.send(Command::exit());
+        let (gone, _) = mpsc::channel(1);
+        self.commands = gone;
+        let _ = tokio::time::timeout(WRITE, &mut self.writer).await;
+    }
+
+    fn closed(&self) -> End {
+        if self.greeted {
+            End::Away("FreeSWITCH closed the connection".into())
+        } else {
+            End::Away(
+                "whoever listens there closed the connection without a word: is FreeSWITCH still starting?"
+                    .into(),
+            )
+        }
+    }
+
+    /// What can't be read is never guessed at: on a new connection it is another kind of server, later FreeSWITCH itself has
+    /// cut a frame short.
+    fn unreadable(&self, error: &FramingError) -> End {
+        if self.greeted || *error == FramingError::Truncated {
+            return End::Away(format!("the connection is given up: {error}"));
+        }
+        match LoginError::from_greeting(error) {
+            Some(other) => refused_login(&other, None),
+            None => End::Refused(format!(
+                "this is not a FreeSWITCH event socket: {error}. Check address: it must be event_socket.conf.xml's \
+                 listen-ip and listen-port (8021)"
+            )),
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.writer.abort();
+    }
+}
+
+/// Writes commands one after the other; gives up when FreeSWITCH takes none for long. The reader notices by itself that
+/// nothing is answered any more.
+async fn write(mut half: OwnedWriteHalf, mut commands: mpsc::Receiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        let written = tokio::time::timeout(WRITE, half.write_all(command.as_ref())).await;
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+fn broken(error: &std::io::Error) -> End {
+    End::Away(format!("the connection broke: {error}"))
+}
