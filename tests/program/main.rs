@@ -1,4 +1,4 @@
-//! The whole program, from the command line to the store, against a fake Asterisk and without touching the kernel.
+//! The whole program, from the command line to the store, against fake PBXes and without touching the kernel.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 
 mod admin;
 mod demo;
+mod freeswitch;
 mod sources;
 mod stage;
 mod store;

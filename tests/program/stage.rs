@@ -25,6 +25,8 @@ pub struct Stage {
     pub tables: String,
     /// The secret that the daemon presents.
     pub secret: String,
+    /// The PBXes to watch instead of the fake Asterisk.
+    pub pbxes: Option<String>,
     child: Option<Child>,
 }
 
@@ -37,6 +39,7 @@ impl Stage {
             top: String::new(),
             tables: String::new(),
             secret: "right".into(),
+            pbxes: None,
             child: None,
         }
     }
@@ -61,13 +64,17 @@ impl Stage {
     /// Writes the configuration as it is now.
     pub fn configure(&self) {
         let home = self.home.path().display();
+        let asterisk = format!(
+            "[[asterisk]]\nname = \"pbx\"\naddress = \"{}\"\nusername = \"ringfence\"\nsecret = \"{}\"\n",
+            self.ami.address(),
+            self.secret
+        );
         let text = format!(
-            "{top}\n[[asterisk]]\nname = \"pbx\"\naddress = \"{address}\"\nusername = \"ringfence\"\nsecret = \"{secret}\"\n\
+            "{top}\n{pbxes}\
              [fence]\nbackend = \"dry-run\"\n[store]\npath = \"{home}/ringfence.db\"\n\
              [control]\nsocket = \"{home}/ringfence.sock\"\n[log]\ntarget = \"file\"\nfile = \"{home}/ringfence.log\"\n{tables}",
             top = self.top,
-            address = self.ami.address(),
-            secret = self.secret,
+            pbxes = self.pbxes.as_ref().unwrap_or(&asterisk),
             tables = self.tables,
         );
         std::fs::write(self.config(), text).unwrap();
