@@ -47,6 +47,7 @@ const PROTOCOLS: &[(&str, &[&str])] = &[
     ("ami", &["ringfence-event"]),
     ("esl", &["ringfence-event"]),
     ("nfnl", &[]),
+    ("seclog", &["ringfence-event"]),
 ];
 
 /// Lines of code in a file; more means more than one idea.

@@ -1,0 +1,232 @@
+//! Puts the records of a file together from its lines.
+//!
+//! A record begins at the first column with a time stamp in exact form; lines that begin with a space or tab are folded
+//! headers inside of the record before. What a peer can get into the log decides what is believed:
+//!
+//! - **In a header** no line break stands without a space or tab behind it, so a forged record in a name never begins at the
+//!   first column. It is part of the true record, whose last words name the true address.
+//! - **In a body** (a message, a session description) lines are raw, and a forged record looks exactly like a true one. They
+//!   give themselves away by a line at the first column that FreeSWITCH doesn't write: it is *loose*. A record with such a line
+//!   is doubtful, and so is every record that begins within [`MAX_DOUBT`] bytes behind it, more than one message can hold.
+//!   The same goes for what follows a record that visibly has no end, as after `for [1000` without its bracket.
+//!
+//! Doubtful records blame nobody. Whoever can write messages can so keep a file silent for a while, but nobody is ever blamed
+//! for another; the event socket's frames know no doubt.
+
+use super::fail2ban::map_fail2ban;
+use super::layout::{Layout, Line};
+use super::map::{Said, map_at};
+use super::record::Record;
+
+/// The most bytes kept of one record; a longer one blames nobody.
+pub const MAX_RECORD: usize = 64 * 1024;
+/// Bytes for which doubt lasts behind a loose line. FreeSWITCH takes no SIP message of 3 MB.
+pub const MAX_DOUBT: u64 = 4 * 1024 * 1024;
+/// Bytes kept of the end of a line that is too long, to see whether it was whole.
+const END: usize = 128;
+
+/// One whole record of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    layout: Layout,
+    line: u64,
+    bytes: Vec<u8>,
+    end: Vec<u8>,
+    doubtful: bool,
+}
+
+/// What a record of a file turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event is a value of bounded size and is never allocated"
+)]
+pub enum Mapped {
+    /// No statement about a peer.
+    Other,
+    /// A statement about a peer.
+    Said(Said),
+    /// It reads like a statement about a peer, but somebody else may have written it.
+    Doubtful,
+}
+
+impl Whole {
+    /// The number of the line on which it begins, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Its bytes with all line feeds; without what was cut off behind [`MAX_RECORD`].
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether somebody else than FreeSWITCH may have written it, or not all of it is there.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Judges it; `offset` is how many seconds the host's clock is ahead of UTC.
+    pub fn map(&self, offset: i32) -> Mapped {
+        let said = match self.layout {
+            Layout::Log => Record::read(&self.bytes).and_then(|record| map_at(&record, None, offset)),
+            Layout::Fail2ban => map_fail2ban(&self.bytes),
+        };
+        match said {
+            None => Mapped::Other,
+            Some(_) if self.doubtful => Mapped::Doubtful,
+            Some(said) => Mapped::Said(said),
+        }
+    }
+
+    fn add(&mut self, line: &Begun) {
+        let room = MAX_RECORD - self.bytes.len().min(MAX_RECORD);
+        let kept = line.kept.get(..room).unwrap_or(&line.kept);
+        self.bytes.extend_from_slice(kept);
+        self.doubtful |= line.is_cut() || kept.len() < line.kept.len();
+        self.end.clear();
+        self.end.extend_from_slice(&line.end);
+    }
+
+    /// Whether more of it should have followed.
+    fn is_open(&self) -> bool {
+        self.layout.is_open(&self.bytes, &self.end)
+    }
+}
+
+/// Takes a file's bytes, cut anywhere, and hands out its records.
+#[derive(Clone, Debug)]
+pub struct Assembler {
+    layout: Layout,
+    begun: Begun,
+    current: Option<Whole>,
+    lines: u64,
+    doubt: u64,
+}
+
+impl Assembler {
+    /// For a file from its beginning, or from the beginning of any line.
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            begun: Begun::default(),
+            current: None,
+            lines: 0,
+            doubt: 0,
+        }
+    }
+
+    /// Takes from `input` until a record is whole, which is when the next one begins; `None` when all was taken.
+    pub fn take(&mut self, input: &mut &[u8]) -> Option<Whole> {
+        while let Some(end) = memchr::memchr(b'\n', input) {
+            let (line, behind) = input.split_at_checked(end + 1)?;
+            *input = behind;
+            self.begun.push(line);
+            let whole = self.end_line();
+            if whole.is_some() {
+                return whole;
+            }
+        }
+        self.begun.push(input);
+        *input = &[];
+        None
+    }
+
+    /// The record that still waits for the next one to begin, when nothing more comes for a while or at the end.
+    ///
+    /// A line without its line feed stays where it is, since what is cut off may be the end of an address. The waiting record
+    /// is doubtful then, unless that line clearly isn't its own.
+    pub fn finish(&mut self) -> Option<Whole> {
+        let mut whole = self.current.take()?;
+        whole.doubtful |=
+            !self.begun.kept.is_empty() && self.layout.line(&self.begun.kept, &whole.bytes) != Line::Begins;
+        if whole.is_open() {
+            self.doubt = MAX_DOUBT;
+        }
+        Some(whole)
+    }
+
+    fn end_line(&mut self) -> Option<Whole> {
+        let mut line = std::mem::take(&mut self.begun);
+        self.lines += 1;
+        let before = self.current.as_ref().map_or(&b""[..], |whole| &whole.bytes);
+        let ended = match self.layout.line(&line.kept, before) {
+            Line::Begins => self.begin(&line),
+            Line::Belongs => {
+                self.append(&line);
+                None
+            }
+            Line::Loose => {
+                self.append(&line);
+                if let Some(current) = &mut self.current {
+                    current.doubtful = true;
+                }
+                self.doubt = MAX_DOUBT.saturating_add(line.length);
+                None
+            }
+        };
+        self.doubt = self.doubt.saturating_sub(line.length);
+        line.clear();
+        self.begun = line;
+        ended
+    }
+
+    fn begin(&mut self, line: &Begun) -> Option<Whole> {
+        let ended = self.current.take();
+        if ended.as_ref().is_some_and(Whole::is_open) {
+            self.doubt = MAX_DOUBT.saturating_add(line.length);
+        }
+        let mut whole = Whole {
+            layout: self.layout,
+            line: self.lines,
+            bytes: Vec::with_capacity(line.kept.len()),
+            end: Vec::new(),
+            doubtful: self.doubt > 0,
+        };
+        whole.add(line);
+        self.current = Some(whole);
+        ended
+    }
+
+    fn append(&mut self, line: &Begun) {
+        if let Some(current) = &mut self.current {
+            // A blank line says nothing about whether the record before it was whole.
+            let blank = line.kept == b"\n";
+            let end = if blank { current.end.clone() } else { Vec::new() };
+            current.add(line);
+            if blank {
+                current.end = end;
+            }
+        }
+    }
+}
+
+/// A line whose end has not come yet, or just came.
+#[derive(Clone, Debug, Default)]
+struct Begun {
+    kept: Vec<u8>,
+    end: Vec<u8>,
+    length: u64,
+}
+
+impl Begun {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = MAX_RECORD - self.kept.len().min(MAX_RECORD);
+        self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.length = self.length.saturating_add(bytes.len() as u64);
+        let tail = bytes.len().saturating_sub(END);
+        self.end.extend_from_slice(bytes.get(tail..).unwrap_or_default());
+        let surplus = self.end.len().saturating_sub(END);
+        self.end.drain(..surplus);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.length > self.kept.len() as u64
+    }
+
+    fn clear(&mut self) {
+        self.kept.clear();
+        self.end.clear();
+        self.length = 0;
+    }
+}
