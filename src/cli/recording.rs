@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use ringfence_ami::{AmiCodec, Counts, Mapped, Mapper, Shape, Suspicion};
 use ringfence_esl::{EslCodec, EslError, FramingError};
 use ringfence_event::SecurityEvent;
+use ringfence_seclog::freeswitch::{self, Assembler, Echoes, Layout, map_log_data};
 use tokio_util::codec::Decoder;
 
 use super::{CliError, Exit};
@@ -23,8 +24,10 @@ pub enum Format {
     Auto,
     /// Every byte of one or more sessions at Asterisk's manager interface.
     Ami,
-    /// Every byte of one session at FreeSWITCH's event socket, with plain events.
+    /// Every byte of one session at FreeSWITCH's event socket, with plain events or log records.
     Esl,
+    /// FreeSWITCH's log, or the file of its mod_fail2ban.
+    Freeswitch,
 }
 
 /// How each kind of recording may begin.
@@ -36,10 +39,13 @@ const STARTS: [(&[u8], Format); 5] = [
     (b"Content-Length: ", Format::Esl),
 ];
 
-/// One frame of a recording.
+/// Bytes that are enough to know a recording by.
+const BEGINNING: usize = 128;
+
+/// One frame of a recording, or one record of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its number, from 1; the banner that opens a session has none.
+    /// Its number, from 1; the banner that opens a session has none. Of a log, the number of the line on which it begins.
     pub n: u64,
     /// What it says.
     pub outcome: Outcome,
@@ -75,23 +81,61 @@ pub struct Recording<R> {
 #[derive(Debug)]
 enum Protocol {
     Ami(AmiCodec, Mapper),
-    Esl(EslCodec, ringfence_esl::Mapper),
+    Esl(EslCodec, ringfence_esl::Mapper, Echoes),
+    Log(Log),
+}
+
+/// A log being read; how it is written is known once it has begun.
+#[derive(Debug, Default)]
+struct Log {
+    assembler: Option<Assembler>,
+    doubtful: u64,
 }
 
 impl Protocol {
     fn of(format: Format) -> Self {
         match format {
             Format::Auto | Format::Ami => Self::Ami(AmiCodec::new(), Mapper::new()),
-            Format::Esl => Self::Esl(EslCodec::new(), ringfence_esl::Mapper::new()),
+            Format::Esl => Self::Esl(EslCodec::new(), ringfence_esl::Mapper::new(), Echoes::new()),
+            Format::Freeswitch => Self::Log(Log::default()),
         }
     }
 
-    /// The next frame that has a number; `None` when it needs more bytes, or has none left when they `ended`.
-    fn outcome(&mut self, buffer: &mut BytesMut, ended: bool) -> io::Result<Option<Outcome>> {
-        match self {
-            Self::Ami(codec, mapper) => ami_outcome(codec, mapper, buffer, ended),
-            Self::Esl(codec, mapper) => esl_outcome(codec, mapper, buffer, ended),
+    /// The next frame, with the number of its line where that counts; `None` when it needs more bytes, or has none left when
+    /// they `ended`.
+    fn outcome(&mut self, buffer: &mut BytesMut, ended: bool) -> io::Result<Option<(Option<u64>, Outcome)>> {
+        let frame = match self {
+            Self::Ami(codec, mapper) => ami_outcome(codec, mapper, buffer, ended)?,
+            Self::Esl(codec, mapper, echoes) => esl_outcome(codec, mapper, echoes, buffer, ended)?,
+            Self::Log(log) => return Ok(log.outcome(buffer, ended)),
+        };
+        Ok(frame.map(|outcome| (None, outcome)))
+    }
+}
+
+impl Log {
+    fn outcome(&mut self, buffer: &mut BytesMut, ended: bool) -> Option<(Option<u64>, Outcome)> {
+        if self.assembler.is_none() && buffer.len() < BEGINNING && !ended {
+            return None;
         }
+        let assembler = self
+            .assembler
+            .get_or_insert_with(|| Assembler::new(Layout::guess(buffer).unwrap_or_default()));
+        let mut left = &buffer[..];
+        let whole = assembler.take(&mut left);
+        let taken = buffer.len() - left.len();
+        buffer.advance(taken);
+        let whole = whole.or_else(|| ended.then(|| assembler.finish()).flatten())?;
+        // The log does not say in which zone it was written.
+        let outcome = match whole.map(0) {
+            freeswitch::Mapped::Said(said) => Outcome::Event(said.event),
+            freeswitch::Mapped::Doubtful => {
+                self.doubtful += 1;
+                Outcome::Suspicious(Suspicion::Withheld)
+            }
+            freeswitch::Mapped::Other => Outcome::Unmatched,
+        };
+        Some((Some(whole.line()), outcome))
     }
 }
 
@@ -122,6 +166,7 @@ fn ami_outcome(
 fn esl_outcome(
     codec: &mut EslCodec,
     mapper: &mut ringfence_esl::Mapper,
+    echoes: &mut Echoes,
     buffer: &mut BytesMut,
     ended: bool,
 ) -> io::Result<Option<Outcome>> {
@@ -136,7 +181,9 @@ fn esl_outcome(
         Err(EslError::Framing(error)) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         Err(EslError::Io(error)) => return Err(error),
     };
-    Ok(Some(match mapper.map(&block.frame()) {
+    let frame = block.frame();
+    echoes.reply(frame.reply());
+    Ok(Some(match mapper.map(&frame) {
         ringfence_esl::Mapped::Event(event) => Outcome::Event(event),
         ringfence_esl::Mapped::Suspicious(ringfence_esl::Suspicion::Forged) => {
             Outcome::Suspicious(Suspicion::Withheld)
@@ -144,8 +191,23 @@ fn esl_outcome(
         ringfence_esl::Mapped::Suspicious(ringfence_esl::Suspicion::Contradictory) => {
             Outcome::Suspicious(Suspicion::Broken)
         }
-        ringfence_esl::Mapped::Other => Outcome::Unmatched,
+        ringfence_esl::Mapped::Other => {
+            let event = log_record(&frame).and_then(|said| echoes.filter(said));
+            event.map_or(Outcome::Unmatched, Outcome::Event)
+        }
     }))
+}
+
+/// What a log record of the event socket says of a peer; one with bytes missing says nothing.
+fn log_record(frame: &ringfence_esl::Frame<'_>) -> Option<freeswitch::Said> {
+    if frame.kind() != ringfence_esl::Kind::LogData || frame.is_cut() {
+        return None;
+    }
+    map_log_data(
+        frame.header(b"Log-File")?,
+        frame.header(b"Log-Func")?,
+        frame.body(),
+    )
 }
 
 impl Recording<Box<dyn Read>> {
@@ -167,8 +229,9 @@ impl Recording<Box<dyn Read>> {
                     Exit::Data,
                     format!(
                         "{}: not a recording of the manager interface, which begins with \"Asterisk Call Manager/\", \
-                         \"Event: \" or \"Response: \", nor of the event socket, which begins with \"Content-\"; \
-                         --from ami or --from esl reads it as one all the same",
+                         \"Event: \" or \"Response: \", nor of the event socket, which begins with \"Content-\", nor \
+                         a log of FreeSWITCH, which begins with a time; --from ami, --from esl or --from freeswitch \
+                         reads it as one all the same",
                         path.display()
                     ),
                 ));
@@ -197,28 +260,34 @@ impl<R: Read> Recording<R> {
         }
     }
 
-    /// What was not taken at face value so far; of the event socket, events that clients made up count as withheld.
+    /// What was not taken at face value so far; of the event socket, events that clients made up count as withheld; of a
+    /// log, records that somebody else may have written do, too.
     pub fn counts(&self) -> Counts {
         match &self.protocol {
             Protocol::Ami(_, mapper) => mapper.counts(),
-            Protocol::Esl(_, mapper) => Counts {
+            Protocol::Esl(_, mapper, _) => Counts {
                 broken: mapper.counts().contradictory,
                 withheld: mapper.counts().forged,
                 injected: 0,
+            },
+            Protocol::Log(log) => Counts {
+                withheld: log.doubtful,
+                ..Counts::default()
             },
         }
     }
 
     /// What the recording begins as; an empty one may be anything.
     fn looks_like(&mut self) -> io::Result<Option<Format>> {
-        while self.buffer.len() < 22 && !self.ended {
+        while self.buffer.len() < BEGINNING && !self.ended {
             self.fill()?;
         }
         if self.buffer.is_empty() {
             return Ok(Some(Format::Ami));
         }
         let found = STARTS.iter().find(|(start, _)| self.buffer.starts_with(start));
-        Ok(found.map(|(_, format)| *format))
+        let log = || Layout::guess(&self.buffer).map(|_| Format::Freeswitch);
+        Ok(found.map(|(_, format)| *format).or_else(log))
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -236,10 +305,10 @@ impl<R: Read> Recording<R> {
 
     fn next_record(&mut self) -> io::Result<Option<Record>> {
         loop {
-            if let Some(outcome) = self.protocol.outcome(&mut self.buffer, self.ended)? {
+            if let Some((line, outcome)) = self.protocol.outcome(&mut self.buffer, self.ended)? {
                 self.frames += 1;
                 return Ok(Some(Record {
-                    n: self.frames,
+                    n: line.unwrap_or(self.frames),
                     outcome,
                 }));
             }
