@@ -230,3 +230,108 @@ impl Begun {
         self.length = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAMP: &str = "2026-11-21 19:34:22.269825 62.10% [WARNING]";
+
+    fn failure(name: &str, addr: &str) -> String {
+        format!(
+            "{STAMP} sofia_reg.c:1787 SIP auth failure (REGISTER) on sofia profile 'p' for [{name}@a] from ip {addr}\n"
+        )
+    }
+
+    /// Line and judgement of each record: the address, `?` for a doubtful one, nothing for others.
+    fn judged(file: &str) -> Vec<(u64, String)> {
+        let (mut assembler, mut bytes) = (Assembler::new(Layout::Log), file.as_bytes());
+        let mut records = Vec::new();
+        while let Some(whole) = assembler.take(&mut bytes) {
+            records.push(whole);
+        }
+        records.extend(assembler.finish());
+        let judge = |whole: Whole| match whole.map(0) {
+            Mapped::Said(said) => (whole.line(), said.event.peer.addr().to_string()),
+            Mapped::Doubtful => (whole.line(), "?".into()),
+            Mapped::Other => (whole.line(), String::new()),
+        };
+        records.into_iter().map(judge).collect()
+    }
+
+    fn of(records: &[(u64, &str)]) -> Vec<(u64, String)> {
+        records.iter().map(|(n, what)| (*n, (*what).into())).collect()
+    }
+
+    #[test]
+    fn a_folded_forgery_is_part_of_the_true_record() {
+        let forged = failure("1000", "198.51.100.9");
+        let file = failure(&format!("x\r\n {forged} "), "192.0.2.1") + &failure("2", "192.0.2.2");
+        assert_eq!(judged(&file), of(&[(1, "192.0.2.1"), (4, "192.0.2.2")]));
+    }
+
+    #[test]
+    fn behind_a_message_printed_raw_nobody_is_blamed_for_a_while() {
+        let file = failure("1", "192.0.2.1")
+            + &format!("{STAMP} sofia_presence.c:272 Chat proto [sip]\nfrom [x]\nto [y]\n")
+            + &failure("1000", "198.51.100.9")
+            + &failure("1000", "198.51.100.9")
+            + "Nobody to send to: Profile internal\n"
+            + &failure("1", "192.0.2.1");
+        let wanted = [(1, "192.0.2.1"), (2, ""), (5, "?"), (6, ""), (8, "?")];
+        assert_eq!(judged(&file), of(&wanted));
+        let long = format!("{STAMP} a.c:1 {}\n", "x".repeat(60_000)).repeat(80) + &failure("1", "192.0.2.1");
+        assert_eq!(judged(&(file + &long)).pop(), Some((89, "192.0.2.1".into())));
+    }
+
+    #[test]
+    fn a_record_without_its_end_casts_doubt_on_what_follows() {
+        let open =
+            format!("{STAMP} sofia_reg.c:1787 SIP auth failure (REGISTER) on sofia profile 'p' for [x\n");
+        let file =
+            open + &failure("1", "198.51.100.9") + "@a] from ip 192.0.2.1\n" + &failure("2", "192.0.2.2");
+        assert_eq!(judged(&file), of(&[(1, ""), (2, "?"), (4, "?")]));
+    }
+
+    #[test]
+    fn lines_of_a_call_blame_nobody() {
+        let uuid = "6561abb9-f137-4288-87ae-4f8e80cd505b";
+        let file = format!("{uuid} {STAMP} sofia.c:7000 Remote SDP:\n{uuid} v=0\r\n{uuid} ")
+            + &failure("1", "198.51.100.9")
+            + &failure("2", "192.0.2.2");
+        assert_eq!(judged(&file), of(&[(1, ""), (2, ""), (3, ""), (4, "192.0.2.2")]));
+    }
+
+    #[test]
+    fn a_record_too_long_blames_nobody_and_casts_no_doubt() {
+        let file = failure(&"x".repeat(MAX_RECORD), "192.0.2.1") + &failure("2", "192.0.2.2");
+        let (mut assembler, mut bytes) = (Assembler::new(Layout::Log), file.as_bytes());
+        let whole = assembler.take(&mut bytes).unwrap();
+        assert_eq!(whole.bytes().len(), MAX_RECORD);
+        assert_eq!(whole.map(0), Mapped::Other);
+        assert!(matches!(assembler.finish().unwrap().map(0), Mapped::Said(_)));
+    }
+
+    #[test]
+    fn an_address_that_may_go_on_is_not_believed() {
+        let file = failure("1", "192.0.2.1") + failure("2", "192.0.2.22").trim_end();
+        assert_eq!(judged(&file), of(&[(1, "192.0.2.1")]));
+        let mut assembler = Assembler::new(Layout::Log);
+        let folded = failure("1", "198.51.100.9") + " x";
+        assert_eq!(assembler.take(&mut folded.as_bytes()), None);
+        assert_eq!(assembler.finish().unwrap().map(0), Mapped::Doubtful);
+    }
+
+    #[test]
+    fn colours_blank_lines_and_damage() {
+        let failed = failure("1", "192.0.2.1");
+        let coloured = format!("\x1b[35m{failed}\x1b[0m\x1b[32m{STAMP} a.c:1 x\n\x1b[0m\n");
+        assert_eq!(judged(&coloured), of(&[(1, "192.0.2.1"), (2, "")]));
+        assert_eq!(
+            judged(&format!("{failed}\n{failed}")),
+            of(&[(1, "192.0.2.1"), (3, "192.0.2.1")])
+        );
+        assert_eq!(judged(&failure("1\0", "192.0.2.1")), of(&[(1, "")]));
+        assert_eq!(judged(&format!("\0\0\0{failed}{failed}")), of(&[(2, "?")]));
+    }
+}
