@@ -275,8 +275,9 @@ fn each_event_says_which_process_and_in_which_order() {
 
 /// An event as it was before it was encoded.
 fn rebuild(frame: &Frame) -> Event {
-    let body = String::from_utf8(frame.body().to_vec()).unwrap();
-    let mut headers = body
+    let text = String::from_utf8(frame.body().to_vec()).unwrap();
+    let (head, body) = text.split_once("\n\n").unwrap();
+    let mut headers = head
         .lines()
         .filter_map(|line| line.split_once(": "))
         .collect::<Vec<_>>();
@@ -296,9 +297,11 @@ fn rebuild(frame: &Frame) -> Event {
         "CUSTOM" => Event::custom(decode(find("Event-Subclass")), origin),
         name => Event::new(name.to_owned(), origin),
     };
-    own.into_iter().fold(event, |event, (name, value)| {
+    let own = own.into_iter().filter(|(name, _)| *name != "Content-Length");
+    let event = own.fold(event, |event, (name, value)| {
         event.with(name.to_owned(), decode(value))
-    })
+    });
+    event.body(body)
 }
 
 fn decode(value: &str) -> Vec<u8> {

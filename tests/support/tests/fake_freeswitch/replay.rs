@@ -8,7 +8,8 @@ use ringfence_testkit::fake_freeswitch::Ending;
 
 use crate::client::{Client, NARROW, PASSWORD, mask, recording};
 
-/// Says what was recorded, one paragraph after the other, and after each waits for so many frames; then for the end.
+/// Says what was recorded, one paragraph after the other, and after each waits for so many frames; then for the end
+/// if the recording has one.
 fn replay(server: &FakeFreeswitch, name: &str, frames: &[usize]) {
     let sent = recording(&format!("{name}.sent"));
     let mut paragraphs = Vec::new();
@@ -27,8 +28,10 @@ fn replay(server: &FakeFreeswitch, name: &str, frames: &[usize]) {
             heard.extend_from_slice(&client.frame().raw);
         }
     }
-    heard.extend_from_slice(&client.rest());
     let expected = recording(&format!("{name}.raw"));
+    if expected.ends_with(b"http://www.cluecon.com/\n") {
+        heard.extend_from_slice(&client.rest());
+    }
     assert_eq!(mask(&heard), mask(&expected), "{name}");
 }
 
@@ -80,7 +83,7 @@ fn commands_with_answers_that_change_are_answered_as_by_a_real_server() {
 #[test]
 fn events_of_commands_come_as_from_a_real_server() {
     let server = server();
-    replay(&server, "sendevent", &[2, 1, 0, 0]);
+    replay(&server, "sendevent", &[2, 1, 0, 0, 3]);
     replay(&server, "sendevent_noncustom", &[2, 1, 2]);
     replay(&server, "sendevent_spoof", &[2, 1, 2]);
     replay(&server, "all_then_subclass_registered_later", &[2, 1, 1, 1, 2]);
