@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::frames::LogRecord;
 use super::node::HOST;
+use super::shared::{Shared, lock};
 use super::subscription::log_level;
-use super::{Shared, lock};
 
 impl Shared {
     /// The body of the answer to an API command; a test's own answers come first.

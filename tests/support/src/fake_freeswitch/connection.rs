@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 
-use super::lock;
+use super::shared::lock;
 use super::subscription::{Allowed, Subscription};
+use crate::wait::within;
 
 /// Frames that wait for the connection's own thread; what is more is lost and counted.
 const OUTBOX: usize = 4096;
@@ -126,12 +127,16 @@ impl Connection {
         }
     }
 
-    /// Writes `last`, unless the client takes too long to read it, and ends the connection.
+    /// Writes `last`, unless the client takes too long to read what comes before it, and ends the connection.
     pub(super) fn end(&self, last: &[u8]) {
-        // Wakes nobody who already waits in a write, but bounds this one.
-        let _ = self.stream.set_write_timeout(Some(Duration::from_millis(500)));
-        if !last.is_empty()
-            && let Ok(mut writer) = self.writer.try_lock()
+        if last.is_empty() {
+            return self.cut();
+        }
+        let bound = Duration::from_millis(500);
+        let _ = self.stream.set_write_timeout(Some(bound));
+        // Whoever writes now and is not done in time is cut off; while this is locked nobody comes after the last words.
+        let mut writer = within(bound, || self.writer.try_lock().ok());
+        if let Some(writer) = &mut writer
             && writer.write_all(last).is_ok()
         {
             self.bytes.fetch_add(last.len() as u64, Ordering::Relaxed);

@@ -11,28 +11,25 @@ pub mod fs_events;
 mod manners;
 mod node;
 mod session;
+mod shared;
 mod subscription;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use connection::Connection;
 pub use connection::Report;
 pub use frames::{Block, Event, Format, LogRecord, Origin};
 pub use manners::{Ending, Manners, User};
-use node::Node;
+use shared::{Shared, delivers, lock};
 
 use crate::net::Space;
 use crate::wait::{until, within};
 
-/// Connections that are remembered after their end.
-const REMEMBERED: usize = 1024;
 /// Bytes that a flood hands to the kernel at once.
 const BATCH: usize = 64 * 1024;
 
@@ -45,43 +42,11 @@ pub struct FakeFreeswitch {
     listener: Option<Arc<Socket>>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    password: String,
-    node: Node,
-    started: Mutex<Instant>,
-    users: Mutex<Vec<User>>,
-    answers: Mutex<BTreeMap<String, String>>,
-    manners: Mutex<Manners>,
-    /// The open ones, and the last of those that ended.
-    connections: Mutex<VecDeque<Arc<Connection>>>,
-    /// How often the server was closed: who was accepted before that is not let in after it.
-    closed: AtomicU64,
-    accepted: AtomicUsize,
-    logins: AtomicUsize,
-    refusals: AtomicUsize,
-    /// Threads that serve clients.
-    threads: AtomicUsize,
-}
-
 impl FakeFreeswitch {
     /// Listens on a free port of 127.0.0.1, in `space` or where the caller is; `auth PASSWORD` may do everything.
     pub fn start(space: Option<&Space>, password: &str) -> Self {
         let mut server = Self {
-            shared: Arc::new(Shared {
-                password: password.to_owned(),
-                node: Node::new(),
-                started: Mutex::new(Instant::now()),
-                users: Mutex::default(),
-                answers: Mutex::default(),
-                manners: Mutex::default(),
-                connections: Mutex::default(),
-                closed: AtomicU64::new(0),
-                accepted: AtomicUsize::new(0),
-                logins: AtomicUsize::new(0),
-                refusals: AtomicUsize::new(0),
-                threads: AtomicUsize::new(0),
-            }),
+            shared: Arc::new(Shared::new(password)),
             space: space.cloned(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             listener: None,
@@ -288,7 +253,7 @@ impl FakeFreeswitch {
             self.shared.closed.fetch_add(1, Ordering::SeqCst);
             // This wakes the thread that accepts; the port is free when it has let go of its socket.
             let _ = listener.shutdown(Shutdown::Both);
-            until(Duration::from_secs(5), "the listener to end", || {
+            within(Duration::from_secs(5), || {
                 (Arc::strong_count(&listener) == 1).then_some(())
             });
         }
@@ -301,8 +266,7 @@ impl FakeFreeswitch {
     fn halve(&self, block: &Block, last: &[u8]) -> usize {
         let listeners = self.shared.frames(block);
         for (connection, frame) in &listeners {
-            let _ = connection.write(&[&frame[..frame.len() / 2], last].concat(), 0);
-            connection.cut();
+            connection.end(&[&frame[..frame.len() / 2], last].concat());
         }
         listeners.len()
     }
@@ -315,93 +279,4 @@ impl Drop for FakeFreeswitch {
             (self.shared.threads.load(Ordering::SeqCst) == 0).then_some(())
         });
     }
-}
-
-impl Shared {
-    /// Serves a client on a thread of its own, unless the server has been closed since `time`.
-    fn accept(self: &Arc<Self>, stream: TcpStream, time: u64) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-        let Ok(connection) = Connection::new(&stream).map(Arc::new) else {
-            return;
-        };
-        let mut connections = lock(&self.connections);
-        if self.closed.load(Ordering::SeqCst) != time {
-            return;
-        }
-        if connections.len() >= REMEMBERED
-            && let Some(oldest) = connections.iter().position(|connection| connection.ended())
-        {
-            connections.remove(oldest);
-        }
-        connections.push_back(Arc::clone(&connection));
-        drop(connections);
-        self.threads.fetch_add(1, Ordering::SeqCst);
-        let shared = Arc::clone(self);
-        thread::spawn(move || {
-            shared.serve(&connection, &stream);
-            drop(stream);
-            shared.threads.fetch_sub(1, Ordering::SeqCst);
-        });
-    }
-
-    fn open_ones(&self) -> Vec<Arc<Connection>> {
-        let connections = lock(&self.connections);
-        connections
-            .iter()
-            .filter(|connection| !connection.ended())
-            .map(Arc::clone)
-            .collect()
-    }
-
-    /// Who gets `block`, and in which format.
-    fn listeners(&self, block: &Block) -> Vec<(Arc<Connection>, Format)> {
-        if !delivers(&lock(&self.manners), block) {
-            return Vec::new();
-        }
-        self.open_ones()
-            .into_iter()
-            .filter_map(|connection| {
-                let subscription = &lock(&connection.state).subscription;
-                let format = subscription.wants(block).then_some(subscription.format)?;
-                Some((Arc::clone(&connection), format))
-            })
-            .collect()
-    }
-
-    /// Who gets `block`, and the bytes; an event is counted even if nobody does.
-    fn frames(&self, block: &Block) -> Vec<(Arc<Connection>, Vec<u8>)> {
-        let stamp = self.node.stamp();
-        let sequence = self.number(block);
-        self.listeners(block)
-            .into_iter()
-            .map(|(connection, format)| (connection, block.frame(format, &stamp, sequence)))
-            .collect()
-    }
-
-    /// The number that `block` carries; log records carry none.
-    fn number(&self, block: &Block) -> u64 {
-        match block {
-            Block::Event(_) => self.node.next(),
-            Block::Log(_) => 0,
-        }
-    }
-
-    /// Fires `block` from the thread of a connection, which must not wait for another client.
-    fn post(&self, block: &Block) {
-        for (connection, frame) in self.frames(block) {
-            connection.post(frame);
-        }
-    }
-}
-
-/// Whether anybody gets such a block at all.
-fn delivers(manners: &Manners, block: &Block) -> bool {
-    match block {
-        Block::Event(_) => !manners.silent_events,
-        Block::Log(record) => record.level <= manners.core_loglevel,
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

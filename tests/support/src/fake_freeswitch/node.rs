@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
-use super::lock;
+use super::shared::lock;
 
 /// What is the same in every event of one moment.
 #[derive(Clone, Debug)]

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::commands::{Command, Inbox};
 use super::connection::Connection;
 use super::frames::{self, Event};
+use super::shared::{Shared, lock};
 use super::subscription::{Allowed, event_name};
-use super::{Shared, fs_events, lock, node};
+use super::{fs_events, node};
 
 /// How long a thread waits for a command before it looks after what was posted to it.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -88,7 +89,7 @@ impl Shared {
         let say = |text: &str| connection.write(&frames::reply(text), 0);
         if !lock(&connection.state).logged_in {
             return match word.as_str() {
-                "auth" | "userauth" => self.log_in(connection, &word, &rest),
+                "auth" | "userauth" if !rest.is_empty() => self.log_in(connection, &word, &rest),
                 _ => say(NOT_FOUND).map(|()| Next::Listen),
             };
         }

@@ -72,7 +72,7 @@ fn anybody_may_send_events() {
             .ask("sendevent HEARTBEAT\nEvent-Info: forged")
             .starts_with("+OK ")
     );
-    assert!(other.frame().has("\nEvent-Info: forged\n") || other.frame().has("Event-Info: forged\n"));
+    assert!(other.frame().has("\nEvent-Info: forged\n"));
 }
 
 #[test]
@@ -80,7 +80,6 @@ fn refused_logins_are_counted_and_told() {
     let server = server();
     for wrong in [
         "auth nope",
-        "auth",
         "userauth ringfence@pbx.example:wrong",
         "userauth other@pbx.example:secret",
         "userauth ringfence@pbx.example",
@@ -93,7 +92,7 @@ fn refused_logins_are_counted_and_told() {
     }
     assert_eq!(
         (server.connections(), server.logins(), server.refused()),
-        (5, 0, 5)
+        (4, 0, 4)
     );
     user(&server);
     assert_eq!(server.logins(), 1);
