@@ -1,82 +1,90 @@
-//! Recordings of real FreeSWITCH servers under attack, each with what it must say: `captures/freeswitch/expected.txt`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
+//! Recordings of real FreeSWITCH servers under attack, each with what it must say: `captures/freeswitch/scenarios.txt`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail the test"
+)]
 
-use std::collections::BTreeMap;
+#[path = "captures_esl/headers.rs"]
+mod headers;
+#[path = "captures_esl/table.rs"]
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
-use ringfence::cli::recording::{Format, Outcome, Recording};
+use bytes::BytesMut;
+use ringfence::cli::recording::{Format, Outcome as Said, Recording};
 use ringfence_ami::Counts;
-use ringfence_event::{Cause, SecurityEvent};
+use ringfence_esl::{Block, EslCodec, Mapped, Mapper};
+use ringfence_event::{Cause, Proof, SecurityEvent, Service, Transport};
+use table::{Outcome, assert_same, counted, scenarios};
+use tokio_util::codec::Decoder;
 
 /// The recording that FreeSWITCH ended by splicing a notice into a frame.
 const SPLICED: &str = "proto-slow_listener_A";
 
-/// How many tries failed, from the scenario table; every other recording has none.
-const FAILURES: [(&str, usize); 43] = [
-    ("hostile_auth.narrow", 9),
-    ("hostile_auth_nomatch.narrow", 5),
-    ("hostile_callid.narrow", 6),
-    ("hostile_contact.narrow", 5),
-    ("hostile_ua.narrow", 17),
-    ("hostile_users.narrow", 15),
-    ("hostile_via.narrow", 1),
-    ("invite_badpw-ipv6.narrow", 1),
-    ("invite_badpw-quiet.narrow", 1),
-    ("invite_badpw-tcp.narrow", 1),
-    ("invite_badpw.narrow", 1),
-    ("invite_badpw.plain", 1),
-    ("invite_badpw_12s.narrow", 1),
-    ("invite_respond407.narrow", 1),
-    ("invite_respond407.plain", 1),
-    ("invite_unknown_user.narrow", 1),
-    ("nonce_reuse_badpw.narrow", 5),
-    ("register_badpw-ipv6-tcp.narrow", 1),
-    ("register_badpw-ipv6.narrow", 1),
-    ("register_badpw-quiet.narrow", 1),
-    ("register_badpw-tcp.narrow", 1),
-    ("register_badpw-ws.narrow", 1),
-    ("register_badpw.narrow", 1),
-    ("register_badpw.plain", 1),
-    ("register_badpw_noqop.narrow", 1),
-    ("register_forbidden_user.narrow", 1),
-    ("register_forced_domain.narrow", 1),
-    ("register_from_to_differ.narrow", 1),
-    ("register_ip_domain.narrow", 1),
-    ("register_maxreg.narrow", 1),
-    ("register_pointer_user.narrow", 1),
-    ("register_uafilter.narrow", 1),
-    ("register_unknown_domain.narrow", 1),
-    ("register_unknown_user-quiet.narrow", 1),
-    ("register_unknown_user.narrow", 1),
-    ("register_user_acl_deny.narrow", 1),
-    ("register_user_mismatch.narrow", 1),
-    ("register_userscan.narrow", 20),
-    ("verto_badpw-ipv6.narrow", 1),
-    ("verto_badpw.narrow", 1),
-    ("verto_nopasswd.narrow", 1),
-    ("verto_unknown.narrow", 1),
-    // the probe of an unroutable number, which is told by the end of its call
-    ("invite_external_noroute.plain", 1),
-];
-
-/// The addresses that really sent packets in these recordings.
+/// The addresses that really sent packets, in all the recordings together.
 const SENDERS: [&str; 3] = ["127.0.0.2", "127.0.0.3", "::1"];
 
-fn recordings() -> Vec<(String, Vec<u8>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/captures/freeswitch");
+/// One recording on disk.
+struct Capture {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Capture {
+    /// The scenario that was recorded, and whether by a connection that had subscribed to the security events alone.
+    fn scenario(&self) -> (&str, bool) {
+        let suffixes = [".plain", ".json", ".log", ".issuer"];
+        match self.name.strip_suffix(".narrow") {
+            Some(name) => (name, true),
+            None => (
+                suffixes
+                    .iter()
+                    .find_map(|suffix| self.name.strip_suffix(suffix))
+                    .unwrap_or(&self.name),
+                false,
+            ),
+        }
+    }
+}
+
+fn folder(below: &str) -> Vec<Capture> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/captures/freeswitch")
+        .join(below);
     let mut found: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter_map(|path| {
             let name = path.file_name()?.to_str()?.strip_suffix(".raw")?.to_owned();
-            // tests/captures_freeswitch_log.rs reads those that hold log records
-            (!name.ends_with(".logwarning")).then(|| (name, fs::read(path).unwrap()))
+            // what a subscription to the log hears has its own test
+            let ours = !name.ends_with(".logwarning");
+            ours.then(|| Capture {
+                name,
+                bytes: fs::read(path).unwrap(),
+            })
         })
         .collect();
-    found.sort();
-    assert!(found.len() > 90);
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found
+}
+
+/// The recordings that the program understands: plain events.
+fn recordings() -> Vec<Capture> {
+    let found = folder("");
+    assert!(found.len() > 200);
+    found
+}
+
+/// The same scenarios at the same moment, heard as JSON.
+fn json() -> Vec<Capture> {
+    let found = folder("json");
+    assert!(found.len() > 80);
     found
 }
 
@@ -101,7 +109,7 @@ fn read(left: &[u8], step: usize) -> (Vec<SecurityEvent>, Counts, Option<String>
     for record in recording.by_ref() {
         match record {
             Ok(record) => {
-                if let Outcome::Event(event) = record.outcome {
+                if let Said::Event(event) = record.outcome {
                     events.push(event);
                 }
             }
@@ -114,73 +122,138 @@ fn read(left: &[u8], step: usize) -> (Vec<SecurityEvent>, Counts, Option<String>
     (events, recording.counts(), end)
 }
 
-fn line(name: &str, count: usize, event: &SecurityEvent) -> String {
-    format!(
-        "{name} {count} {} {} {} {} {} [{}] [{}]",
-        event.service.name(),
-        event.cause.name(),
-        event.peer.addr(),
-        event.peer.transport().name(),
-        event.proof.name(),
-        event.account,
-        event.tenant
-    )
+fn whole(capture: &Capture) -> Vec<SecurityEvent> {
+    read(&capture.bytes, usize::MAX).0
 }
 
-fn fails(event: &SecurityEvent) -> bool {
-    matches!(event.cause, Cause::WrongPassword | Cause::UnknownExtension)
+/// The frames up to the one that can't be read.
+fn frames(bytes: &[u8]) -> Vec<Block> {
+    let (mut codec, mut buffer) = (EslCodec::new(), BytesMut::from(bytes));
+    std::iter::from_fn(|| codec.decode(&mut buffer).ok().flatten()).collect()
+}
+
+fn mapped<'a>(frames: impl IntoIterator<Item = &'a Block>) -> Vec<SecurityEvent> {
+    let mut mapper = Mapper::new();
+    frames
+        .into_iter()
+        .filter_map(|block| match mapper.map(&block.frame()) {
+            Mapped::Event(event) => Some(event),
+            Mapped::Other | Mapped::Suspicious(_) => None,
+        })
+        .collect()
+}
+
+/// The refused tries at SIP, which FreeSWITCH tells twice.
+fn refused(events: &[SecurityEvent]) -> Vec<String> {
+    let mut found: Vec<_> = events
+        .iter()
+        .filter(|event| event.service == Service::Sofia && event.cause == Cause::WrongPassword)
+        .map(|event| format!("{:?}", event.peer))
+        .collect();
+    found.sort();
+    found
+}
+
+fn count(bytes: &[u8], line: &str) -> usize {
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|found| *found == line.as_bytes())
+        .count()
 }
 
 #[test]
 fn every_recording_says_what_it_must() {
-    let mut said = Vec::new();
-    for (name, bytes) in recordings() {
-        let (events, _, end) = read(&bytes, usize::MAX);
-        assert_eq!(end.is_some(), name == SPLICED, "{name}: {end:?}");
-        let mut groups: BTreeMap<String, (usize, &SecurityEvent)> = BTreeMap::new();
-        for event in &events {
-            groups.entry(line(&name, 0, event)).or_insert((0, event)).0 += 1;
-        }
-        said.extend(groups.values().map(|(count, event)| line(&name, *count, event)));
+    let table = scenarios();
+    let mut seen = BTreeSet::new();
+    for capture in recordings() {
+        let (scenario, narrow) = capture.scenario();
+        let expected = table
+            .get(scenario)
+            .unwrap_or_else(|| panic!("{} is not in the table", capture.name));
+        seen.insert(scenario.to_owned());
+        let expected = if narrow { &expected.narrow } else { &expected.plain };
+        let expected = expected
+            .iter()
+            .map(|(outcome, count)| (outcome.bounded(), *count))
+            .collect();
+        let (events, _, end) = read(&capture.bytes, usize::MAX);
+        assert_eq!(
+            end.is_some(),
+            capture.name == SPLICED,
+            "{}: {end:?}",
+            capture.name
+        );
+        assert_same(&capture.name, &counted(events.iter().map(Outcome::of)), &expected);
     }
-    let mut expected: Vec<_> = include_str!("captures/freeswitch/expected.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| {
-            // only what stands before the account is aligned with spaces
-            let (columns, texts) = line.split_once('[').unwrap();
-            let columns: Vec<_> = columns.split_whitespace().collect();
-            format!("{} [{texts}", columns.join(" "))
-        })
-        .collect();
-    said.sort();
-    expected.sort();
-    for line in &said {
-        assert!(expected.contains(line), "not expected: {line}");
-    }
-    assert_eq!(said, expected);
+    let without: Vec<_> = table.keys().filter(|name| !seen.contains(*name)).collect();
+    assert!(without.is_empty(), "no recording of {without:?}");
 }
 
+/// SIP events name no transport that can be relied on; Verto runs over TCP.
 #[test]
-fn failures_per_try() {
-    let expected = BTreeMap::from(FAILURES);
-    for (name, bytes) in recordings() {
-        let failures = read(&bytes, usize::MAX)
-            .0
-            .iter()
-            .filter(|event| fails(event))
-            .count();
-        let wanted = expected.get(name.as_str()).copied().unwrap_or(0);
-        assert_eq!(failures, wanted, "{name}");
+fn nothing_is_proven_at_sip() {
+    for capture in recordings() {
+        for event in whole(&capture) {
+            let found = (event.service, event.peer.transport(), event.proof);
+            let believed = match event.cause {
+                Cause::UnknownExtension => (Service::Sofia, Transport::Udp, Proof::None),
+                _ if event.service == Service::Verto => (Service::Verto, Transport::Ws, Proof::Handshake),
+                _ => (Service::Sofia, Transport::Unknown, Proof::None),
+            };
+            assert_eq!(found, believed, "{}", capture.name);
+        }
+    }
+}
+
+/// Counted from the lines of the recordings, without the table: each refused try has one `register_failure`.
+#[test]
+fn each_try_fails_once() {
+    for capture in recordings() {
+        let forged = usize::from(capture.name == "proto-sendevent_spoof");
+        let tries = count(&capture.bytes, "Event-Subclass: sofia%3A%3Aregister_failure") - forged;
+        let verto = count(&capture.bytes, "verto_success: 0");
+        let events = whole(&capture);
+        let failures = events.iter().filter(|event| event.cause == Cause::WrongPassword);
+        assert_eq!(failures.count(), tries + verto, "{}", capture.name);
+    }
+}
+
+/// Whichever event is lost, and whichever two come in the wrong order, each refused try is told once, of its own peer.
+#[test]
+fn a_try_is_told_once_though_an_event_is_lost_or_late() {
+    for capture in recordings() {
+        let frames = frames(&capture.bytes);
+        let expected = refused(&mapped(&frames));
+        for lost in 0..frames.len() {
+            let left = frames.iter().enumerate().filter(|(at, _)| *at != lost);
+            let events = mapped(left.map(|(_, block)| block));
+            assert_eq!(refused(&events), expected, "{} without {lost}", capture.name);
+        }
+        for late in 1..frames.len() {
+            let mut frames: Vec<_> = frames.iter().collect();
+            frames.swap(late - 1, late);
+            assert_eq!(
+                refused(&mapped(frames)),
+                expected,
+                "{} swapped at {late}",
+                capture.name
+            );
+        }
+        assert_eq!(
+            refused(&mapped(frames.iter().rev())),
+            expected,
+            "{} reversed",
+            capture.name
+        );
     }
 }
 
 #[test]
 fn nobody_else_is_ever_blamed() {
-    for (name, bytes) in recordings() {
-        for event in read(&bytes, usize::MAX).0 {
+    for capture in recordings() {
+        for event in whole(&capture) {
             let addr = event.peer.addr().to_string();
-            assert!(SENDERS.contains(&addr.as_str()), "{name}: {addr}");
+            assert!(SENDERS.contains(&addr.as_str()), "{}: {addr}", capture.name);
         }
     }
 }
@@ -194,10 +267,72 @@ fn an_event_that_a_client_made_up_is_counted_and_blames_nobody() {
 
 #[test]
 fn how_the_network_cut_the_stream_changes_nothing() {
-    for (name, bytes) in recordings() {
-        let whole = read(&bytes, usize::MAX);
+    for capture in recordings() {
+        let whole = read(&capture.bytes, usize::MAX);
         for step in [1, 7, 1448] {
-            assert_eq!(read(&bytes, step), whole, "{name} by {step}");
+            assert_eq!(read(&capture.bytes, step), whole, "{} by {step}", capture.name);
         }
     }
+}
+
+/// The program asks for plain events; should another format come, nobody is blamed.
+#[test]
+fn json_events_blame_nobody() {
+    for capture in json() {
+        let (events, _, end) = read(&capture.bytes, usize::MAX);
+        assert_eq!((events.len(), end), (0, None), "{}", capture.name);
+    }
+}
+
+/// A second reader, of a second format, without the program: the table holds for it, too.
+#[test]
+fn the_json_recordings_tell_the_same_story() {
+    let table = scenarios();
+    for capture in json() {
+        let events = headers::of_json(&capture.bytes);
+        let told = events.iter().filter_map(headers::outcome);
+        let told = counted(told.map(|outcome| outcome.with_texts(headers::settled)));
+        let mut expected = table::Outcomes::new();
+        for (outcome, count) in &table.get(capture.scenario().0).unwrap().plain {
+            *expected.entry(outcome.with_texts(headers::settled)).or_default() += count;
+        }
+        assert_same(&capture.name, &told, &expected);
+        let [attempts, failures] = headers::halves(&events);
+        assert_eq!(attempts, failures, "{}", capture.name);
+    }
+}
+
+/// An event has one number on all connections: what is recorded of it must be the same in both formats.
+#[test]
+fn plain_and_json_events_of_one_number_are_the_same() {
+    let json: BTreeMap<_, _> = json()
+        .into_iter()
+        .map(|capture| (capture.scenario().0.to_owned(), headers::of_json(&capture.bytes)))
+        .collect();
+    let mut compared = 0;
+    for capture in recordings() {
+        let Some(json) = json.get(capture.scenario().0) else {
+            continue;
+        };
+        for plain in headers::of_plain(&capture.bytes) {
+            if headers::outcome(&plain).is_none() && !plain.contains_key("registration-type") {
+                continue;
+            }
+            let number = plain.get("Event-Sequence");
+            let twin = json.iter().find(|json| json.get("Event-Sequence") == number);
+            let twin = twin.unwrap_or_else(|| panic!("{}: {number:?}", capture.name));
+            assert!(plain.keys().eq(twin.keys()), "{}: {number:?}", capture.name);
+            for (name, value) in &plain {
+                let (value, twin) = (headers::settled(value), headers::settled(&twin[name]));
+                assert_eq!(
+                    value.escape_ascii().to_string(),
+                    twin.escape_ascii().to_string(),
+                    "{} {name}",
+                    capture.name
+                );
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 900, "{compared}");
 }
