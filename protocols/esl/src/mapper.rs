@@ -277,6 +277,7 @@ fn blank(event: &Event<'_>, service: Service, cause: Cause, peer: Peer) -> Secur
 fn half(event: &Event<'_>, peer: Peer) -> Half {
     Half {
         peer,
+        profile: text(event.profile),
         number: event.number(),
         millis: event.millis(),
     }

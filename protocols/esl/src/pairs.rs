@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ringfence_event::Peer;
+use ringfence_event::{Peer, Text};
 
 /// Halves kept at most; they come within microseconds of each other.
 const MOST: usize = 256;
@@ -14,6 +14,8 @@ const WITHIN: u64 = 5000;
 pub(crate) struct Half {
     /// Who tried.
     pub(crate) peer: Peer,
+    /// Where: the same address and port may try at two profiles at once.
+    pub(crate) profile: Text,
     /// The event's number.
     pub(crate) number: Option<u64>,
     /// When it was fired, in milliseconds.
@@ -31,7 +33,7 @@ impl Half {
             .millis
             .zip(later.millis)
             .is_none_or(|(one, other)| one.abs_diff(other) <= WITHIN);
-        self.peer == later.peer && ordered && near
+        self.peer == later.peer && self.profile == later.profile && ordered && near
     }
 }
 
@@ -83,6 +85,7 @@ mod tests {
     fn half(port: u16, number: u64) -> Half {
         Half {
             peer: Peer::new([192, 0, 2, 1].into(), port, Transport::Unknown),
+            profile: Text::from("internal"),
             number: Some(number),
             millis: Some(1000),
         }
@@ -98,6 +101,11 @@ mod tests {
         assert!(pairs.failure(half(1, 18)), "its attempt was lost");
         assert!(pairs.attempt(half(1, 19)), "the failure before is not its own");
         assert!(pairs.failure(half(2, 20)), "another port is another attempt");
+        let elsewhere = Half {
+            profile: Text::from("external"),
+            ..half(1, 21)
+        };
+        assert!(pairs.failure(elsewhere), "another profile is another attempt");
     }
 
     #[test]
