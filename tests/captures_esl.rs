@@ -258,6 +258,26 @@ fn nobody_else_is_ever_blamed() {
     }
 }
 
+/// So that a call event of which only the beginning was kept still says whether somebody let the call in.
+#[test]
+fn what_let_a_call_in_stands_in_front_of_its_profile() {
+    let marks =
+        ["authorized", "auth_username", "acl_authed_by"].map(|mark| format!("\nvariable_sip_{mark}: "));
+    let mut found = 0;
+    for capture in recordings() {
+        for block in frames(&capture.bytes) {
+            let body = String::from_utf8_lossy(block.frame().body()).into_owned();
+            let hangup = body.contains("Event-Name: CHANNEL_HANGUP_COMPLETE\n");
+            let profile = body.find("\nvariable_sofia_profile_name: ").filter(|_| hangup);
+            for mark in marks.iter().filter_map(|mark| body.find(mark)).filter(|_| hangup) {
+                assert!(Some(mark) < profile, "{}", capture.name);
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, 10, "two for each of five calls");
+}
+
 #[test]
 fn an_event_that_a_client_made_up_is_counted_and_blames_nobody() {
     let bytes = include_bytes!("captures/freeswitch/proto-sendevent_spoof.raw");

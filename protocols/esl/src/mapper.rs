@@ -98,8 +98,9 @@ impl Mapper {
             Subject::Failure => self.failure(&event),
             Subject::Abandoned => abandoned(&event),
             Subject::Verto => verto(&event),
-            // Of a call with lines thrown away nobody knows whether a password let it in.
-            Subject::Call if frame.is_cut() => None,
+            // What says that a password let a call in stands in front of its profile: it may be among the lines thrown away
+            // only when the profile is.
+            Subject::Call if frame.is_cut() && event.profile.is_empty() => None,
             Subject::Call => call(&event),
         };
         said.map_or(Mapped::Other, Mapped::Event)

@@ -194,6 +194,27 @@ fn an_event_that_a_client_made_up_is_known_however_large_it_is() {
     assert_eq!((events.len(), counts.forged), (0, 1));
 }
 
+/// Headers of its own that a caller adds (`variable_sip_h_…`) stand behind its profile.
+#[test]
+fn a_probe_is_not_hidden_by_making_its_event_large() {
+    let told = |marks: &str, user: usize, added: usize| {
+        let caller = "x".repeat(user);
+        let pad = format!("variable_sip_h_X-Pad: {}\n", "x".repeat(10_000)).repeat(added);
+        let body = format!(
+            "Event-Name: CHANNEL_HANGUP_COMPLETE\nHangup-Cause: NO_ROUTE_DESTINATION\nCall-Direction: inbound\n\
+             Caller-Username: {caller}\nCaller-Caller-ID-Name: {caller}\nCaller-Caller-ID-Number: {caller}\n\
+             Caller-ANI: {caller}\nCaller-Destination-Number: 900972599\nvariable_sip_network_ip: 192.0.2.1\n\
+             variable_sip_network_port: 5066\n{marks}variable_sofia_profile_name: external\n{pad}\n"
+        );
+        blamed(&said(&framed(body.as_bytes())))
+    };
+    let probe = [(Cause::UnknownExtension, "192.0.2.1".to_owned(), 5066)];
+    for (user, added) in [(10, 0), (10, 7), (10, 100), (40_000, 0), (40_000, 100)] {
+        assert_eq!(told("", user, added), probe, "{user} {added}");
+        assert_eq!(told("variable_sip_authorized: true\n", user, added), []);
+    }
+}
+
 /// Of one address and port, at two profiles at once: what is lost of one is not made up by the other.
 #[test]
 fn two_profiles_do_not_pair() {

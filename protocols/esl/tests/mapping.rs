@@ -116,5 +116,17 @@ fn a_call_that_somebody_let_in_is_no_probe() {
         Mapped::Other,
         "the rest is not known"
     );
+    let profile = format!("{probe}variable_sofia_profile_name: external\n\n");
+    assert!(matches!(say(&profile, true), Mapped::Event(_)));
+    assert_eq!(
+        say(
+            &profile.replace(
+                "variable_sofia",
+                "variable_sip_acl_authed_by: domains\nvariable_sofia"
+            ),
+            true
+        ),
+        Mapped::Other
+    );
     assert_eq!(say(&probe.replace("inbound", "outbound"), false), Mapped::Other);
 }
