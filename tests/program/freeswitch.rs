@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ringfence_testkit::FakeFreeswitch;
-use ringfence_testkit::fake_freeswitch::{Ending, User};
+use ringfence_testkit::fake_freeswitch::{Block, Ending, User};
 use ringfence_testkit::fs_events;
 use serde_json::Value;
 
@@ -98,6 +98,26 @@ fn the_fifth_wrong_password_bans() {
     assert_eq!(node.stage.banned(), ["192.0.2.101"]);
     let why = node.stage.json(&["why", "192.0.2.101"]);
     assert!(why.to_string().contains("1000"), "{why}");
+}
+
+#[test]
+fn a_refusal_by_an_access_list_is_read_from_the_log() {
+    let node = Node::watching();
+    let address = "192.0.2.102".parse().unwrap();
+    for n in 0..5 {
+        let before = node.events();
+        assert_eq!(
+            node.fs
+                .inject(&[Block::Log(fs_events::register_acl(address, "lan"))]),
+            1
+        );
+        node.stage.until("it is judged", |_| node.events() > before);
+        if n < 4 {
+            // without a dialogue, refusals within a second are one attempt
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+    }
+    assert_eq!(node.stage.banned(), ["192.0.2.102"]);
 }
 
 #[test]

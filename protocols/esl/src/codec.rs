@@ -249,7 +249,7 @@ mod tests {
             assert!(buffer.len() <= 1448);
         }
         assert_eq!(blocks.len(), 2);
-        assert!(blocks[0].frame().body().ends_with(b"x\nb: c\n\n"));
+        assert!(blocks[0].frame().body().ends_with(b"\nb: c\n\n"));
         assert!(blocks[0].frame().body().len() < 5000);
     }
 

@@ -1,11 +1,19 @@
 //! Keeps what matters of a very large body: the beginning of each line, in bounded memory.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
 /// The largest body that is kept whole, and the most that is kept of a larger one, in bytes.
 pub const MAX_KEPT: usize = 64 * 1024;
-/// What is kept of one line of an event that is larger than [`MAX_KEPT`], in bytes.
+/// What is kept of one line of an event that is larger than [`MAX_KEPT`], in bytes; a digest of the rest follows, so that
+/// values with a common beginning stay different.
 ///
-/// An attempt has twelve values that a peer chooses: together they can't push its result out of what is kept.
-pub const MAX_KEPT_LINE: usize = 4 * 1024;
+/// The end of a call has some thirty values that a caller chooses, an attempt twelve: together they can't push what counts
+/// out of what is kept.
+pub const MAX_KEPT_LINE: usize = 1024;
+/// Hexadecimal digits that stand for the rest of a line.
+const DIGEST: usize = 16;
 
 /// Reads a body of any length and keeps at most [`MAX_KEPT`] bytes of it.
 #[derive(Clone, Debug)]
@@ -13,6 +21,8 @@ pub(crate) struct Condenser {
     left: u64,
     by_line: bool,
     line: usize,
+    /// Over what was thrown away of the line.
+    rest: Option<Sha256>,
     ended: bool,
     cut: bool,
     kept: Vec<u8>,
@@ -25,6 +35,7 @@ impl Condenser {
             left: length,
             by_line,
             line: 0,
+            rest: None,
             ended: false,
             cut: !by_line,
             kept: Vec::new(),
@@ -37,7 +48,7 @@ impl Condenser {
         self.left -= count as u64;
         let mut rest = piece.get(..count).unwrap_or_default();
         if !self.by_line {
-            self.keep(rest, MAX_KEPT);
+            self.keep(rest);
             return count;
         }
         while !rest.is_empty() && !self.ended {
@@ -48,13 +59,18 @@ impl Condenser {
                 }
                 None => (rest, false, &b""[..]),
             };
-            self.keep(line, MAX_KEPT_LINE.saturating_sub(self.line));
+            let (head, tail) = line.split_at(MAX_KEPT_LINE.saturating_sub(self.line).min(line.len()));
+            self.keep(head);
+            if !tail.is_empty() {
+                self.rest.get_or_insert_default().update(tail);
+            }
             self.line += line.len();
             if feed {
+                self.digest();
                 // The headers end at the first empty line; what stands behind it is text that a peer chose.
                 self.ended = self.line == 0;
                 self.line = 0;
-                self.keep(b"\n", 1);
+                self.keep(b"\n");
             }
             rest = behind;
         }
@@ -66,12 +82,22 @@ impl Condenser {
         (self.left == 0).then(|| (std::mem::take(&mut self.kept), self.cut))
     }
 
-    fn keep(&mut self, bytes: &[u8], most: usize) {
+    /// Ends a line whose rest was thrown away.
+    fn digest(&mut self) {
+        let Some(rest) = self.rest.take() else { return };
+        let mut text = String::with_capacity(1 + DIGEST);
+        text.push('~');
+        for byte in rest.finalize().iter().take(DIGEST / 2) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        self.keep(text.as_bytes());
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         let room = MAX_KEPT - self.kept.len();
-        let wanted = bytes.len().min(most);
-        self.cut |= wanted > room;
+        self.cut |= bytes.len() > room;
         self.kept
-            .extend_from_slice(bytes.get(..wanted.min(room)).unwrap_or_default());
+            .extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
     }
 }
 
@@ -96,9 +122,19 @@ mod tests {
         ]
         .concat();
         let (kept, cut) = condensed(&body, 1448);
-        assert!(kept.ends_with(b"A\nauth-result: FORBIDDEN\n\n"));
-        assert!(kept.len() < 5000 && !cut);
+        assert!(kept.ends_with(b"\nauth-result: FORBIDDEN\n\n"));
+        assert!(kept.len() < 2000 && !cut);
         assert_eq!(condensed(&body, 7), (kept, cut));
+    }
+
+    #[test]
+    fn values_with_a_common_beginning_stay_different() {
+        let with = |end: &[u8]| {
+            let long = vec![b'A'; 100_000];
+            condensed(&[b"call-id: ", &long[..], end, b"\n\n"].concat(), 999).0
+        };
+        assert_eq!(with(b"1"), with(b"1"));
+        assert_ne!(with(b"1"), with(b"2"));
     }
 
     #[test]
