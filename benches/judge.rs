@@ -1,19 +1,20 @@
-//! How many AMI security events a second are parsed and judged on one core.
+//! How many security events a second are parsed and judged on one core, for each protocol.
 //!
-//! `cargo bench --bench judge` prints events a second; `cargo bench --bench judge -- --once` judges a fixed number of events once,
-//! for counting instructions with callgrind (`tests/run bench` does, and compares with the bound below).
+//! `cargo bench --bench judge` prints events a second; `-- --only NAME` measures one recording alone, and `-- --only NAME --once`
+//! judges a fixed number of events once, for counting instructions with callgrind (`tests/run gate` does, and compares with
+//! its bounds).
 
 #![expect(clippy::unwrap_used, reason = "a bench that can't measure has to stop")]
 
-use std::fmt::Write as _;
-use std::hint::black_box;
+#[path = "judge/ami.rs"]
+mod ami;
+#[path = "judge/esl.rs"]
+mod esl;
+
 use std::time::Instant;
 
-use bytes::BytesMut;
-use ringfence::engine::{Engine, Policy, Verdict};
-use ringfence_ami::{AmiCodec, Mapped, Mapper};
+use ringfence::engine::{Engine, Policy};
 use ringfence_event::{Moment, Span};
-use tokio_util::codec::Decoder;
 
 /// Addresses that attack or register in turn.
 const PEERS: u32 = 100_000;
@@ -24,122 +25,78 @@ const ONCE: u32 = 40_000;
 /// What one read from a socket brings.
 const READ: usize = 64 * 1024;
 
+/// Parses and judges a recording from a moment on; how many events it had.
+type Pass = fn(&[u8], &mut Engine, Moment) -> u32;
+
+/// One recording and what reads it.
+struct Subject {
+    name: &'static str,
+    make: fn(u32) -> Vec<u8>,
+    pass: Pass,
+}
+
+const SUBJECTS: [Subject; 3] = [
+    Subject {
+        name: "ami",
+        make: ami::recording,
+        pass: ami::pass,
+    },
+    Subject {
+        name: "esl",
+        make: esl::attempts,
+        pass: esl::pass,
+    },
+    Subject {
+        name: "esl-failures",
+        make: esl::failures,
+        pass: esl::pass,
+    },
+];
+
 fn main() {
-    let given = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let arguments: Vec<String> = std::env::args().collect();
+    let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let (once, make) = (given("--once"), given("--make"));
-    let events = if once || make { ONCE } else { EVENTS };
-    let recording = recording(events);
-    println!(
-        "events      {events} of {} bytes on average, {PEERS} addresses",
-        recording.len() / events as usize
-    );
-    if make {
-        return;
-    }
-    if once {
-        let judged = pass(
-            &recording,
-            &mut Engine::new(Policy::default(), 1),
-            Moment::from_millis(1_800_000_000_000),
+    let only = arguments
+        .iter()
+        .position(|argument| argument == "--only")
+        .map(|at| arguments.get(at + 1).unwrap().as_str());
+    for subject in SUBJECTS
+        .iter()
+        .filter(|subject| only.is_none_or(|name| name == subject.name))
+    {
+        let events = if once || make { ONCE } else { EVENTS };
+        let recording = (subject.make)(events);
+        println!(
+            "{}: {events} events of {} bytes on average, {PEERS} addresses",
+            subject.name,
+            recording.len() / events as usize
         );
-        println!("judged      {judged}");
-        return;
+        if once {
+            let judged = (subject.pass)(
+                &recording,
+                &mut Engine::new(Policy::default(), 1),
+                Moment::from_millis(1_800_000_000_000),
+            );
+            println!("judged      {judged}");
+        } else if !make {
+            repeat(subject, &recording);
+        }
     }
+}
+
+/// Seven passes over one recording, with one engine that goes on.
+fn repeat(subject: &Subject, recording: &[u8]) {
     let mut engine = Engine::new(Policy::default(), 1);
     let mut at = Moment::from_millis(1_800_000_000_000);
     let mut best = 0.0_f64;
     for _ in 0..7 {
         let start = Instant::now();
-        let judged = pass(&recording, &mut engine, at);
+        let judged = (subject.pass)(recording, &mut engine, at);
         let rate = f64::from(judged) / start.elapsed().as_secs_f64();
         println!("parse and judge  {rate:>9.0} events/s");
         best = best.max(rate);
         at = at + Span::from_secs(60);
     }
     println!("best        {best:.0} events/s on one core");
-}
-
-/// Feeds the recording in pieces as a socket would, and judges every event.
-fn pass(recording: &[u8], engine: &mut Engine, start: Moment) -> u32 {
-    let (mut codec, mut mapper, mut buffer) = (AmiCodec::new(), Mapper::new(), BytesMut::with_capacity(READ));
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    let mut judged = 0;
-    for piece in recording.chunks(READ) {
-        buffer.extend_from_slice(piece);
-        while let Some(block) = codec.decode(&mut buffer).unwrap() {
-            if let Mapped::Event(event) = mapper.map(&block.frame()) {
-                engine.observe(
-                    start + Span::from_millis(u64::from(judged / 10)),
-                    &event,
-                    &mut verdicts,
-                );
-                judged += 1;
-            }
-        }
-        black_box(&verdicts);
-        verdicts.clear();
-    }
-    judged
-}
-
-/// What Asterisk 22 sends for wrong passwords, successes and unknown accounts, from many addresses.
-fn recording(events: u32) -> Vec<u8> {
-    let mut text = String::from("Asterisk Call Manager/11.0.0\r\n");
-    for n in 0..events / 2 {
-        let peer = n.wrapping_mul(2_654_435_761) % PEERS;
-        let address = format!("10.{}.{}.{}", peer >> 16, (peer >> 8) & 255, peer & 255);
-        let (account, call) = (
-            format!("{}", 1000 + peer % 5000),
-            format!("{n:08x}{:08x}@{address}", n ^ 0x5a5a_5a5a),
-        );
-        event(
-            &mut text,
-            "ChallengeSent",
-            "Informational",
-            &account,
-            &call,
-            &address,
-            "Challenge: \r\n",
-        );
-        match n % 3 {
-            0 => event(
-                &mut text,
-                "SuccessfulAuth",
-                "Informational",
-                &account,
-                &call,
-                &address,
-                "UsingPassword: 1\r\n",
-            ),
-            _ => event(
-                &mut text,
-                "ChallengeResponseFailed",
-                "Error",
-                &account,
-                &call,
-                &address,
-                "Challenge: 1795289077/ca1bca771b631c412be86f56e048f6ab\r\nResponse: badd5ce6655681acffef4c2e5596a72b\r\n\
-                 ExpectedResponse: \r\n",
-            ),
-        }
-    }
-    text.into_bytes()
-}
-
-fn event(
-    text: &mut String,
-    name: &str,
-    severity: &str,
-    account: &str,
-    call: &str,
-    address: &str,
-    tail: &str,
-) {
-    write!(
-        text,
-        "Event: {name}\r\nPrivilege: security,all\r\nEventTV: 2026-11-21T19:24:37.051+0000\r\nSeverity: {severity}\r\n\
-         Service: PJSIP\r\nEventVersion: 1\r\nAccountID: {account}\r\nSessionID: {call}\r\n\
-         LocalAddress: IPV4/UDP/192.0.2.22/5060\r\nRemoteAddress: IPV4/UDP/{address}/5060\r\n{tail}\r\n"
-    )
-    .unwrap();
 }

@@ -108,10 +108,14 @@ fn parse_header(line: &[u8]) -> IResult<&[u8], (&[u8], &[u8]), ()> {
 
 /// Decimal digits and nothing else.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        let wider = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+        (digit < 10).then_some(wider)
+    })
 }
 
 #[cfg(test)]
@@ -138,6 +142,15 @@ mod tests {
             event
         );
         assert_eq!(head(&[b"Content-Type: auth/request"]), Ok((Kind::AuthRequest, 0)));
+    }
+
+    #[test]
+    fn a_number_is_digits_and_fits() {
+        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(number(b"0007"), Some(7));
+        for no in ["", "18446744073709551616", "1:", "/1", "1 ", "-1"] {
+            assert_eq!(number(no.as_bytes()), None, "{no}");
+        }
     }
 
     #[test]

@@ -8,31 +8,40 @@ use std::net::IpAddr;
 /// FreeSWITCH does not encode a `%XX` that a peer already wrote, so the result can hold line feeds and NUL: it is never
 /// split again.
 pub fn decode(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'%') {
+    let Some(first) = memchr::memchr(b'%', value) else {
         return Cow::Borrowed(value);
-    }
+    };
     let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let escape = match (byte, behind) {
-            (b'%', [high, low, behind @ ..]) => hex(*high).zip(hex(*low)).map(|digits| (digits, behind)),
+    let (mut plain, mut rest) = value.split_at(first);
+    loop {
+        decoded.extend_from_slice(plain);
+        let byte = match rest {
+            [_, high, low, behind @ ..] => hex(*high).zip(hex(*low)).map(|digits| (digits, behind)),
             _ => None,
         };
-        rest = if let Some(((high, low), behind)) = escape {
+        if let Some(((high, low), behind)) = byte {
             decoded.push(high << 4 | low);
-            behind
-        } else {
-            decoded.push(byte);
-            behind
-        };
+            rest = behind;
+        } else if let Some((percent, behind)) = rest.split_first() {
+            decoded.push(*percent);
+            rest = behind;
+        }
+        let next = memchr::memchr(b'%', rest).unwrap_or(rest.len());
+        (plain, rest) = rest.split_at(next);
+        if rest.is_empty() {
+            decoded.extend_from_slice(plain);
+            return Cow::Owned(decoded);
+        }
     }
-    Cow::Owned(decoded)
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// A bare IPv4 or IPv6 address, as it was sent; a scope is dropped, since packets carry none.
@@ -67,6 +76,17 @@ mod tests {
         assert_eq!(&*decode(b"a%3A%3a+%2525%zz%4"), b"a::+%25%zz%4");
         assert_eq!(&*decode(b"1000%0A%0Anetwork-ip"), b"1000\n\nnetwork-ip");
         assert_eq!(&*decode(b"%\xc3\xbc%00"), b"%\xc3\xbc\0");
+        for (sent, meant) in [
+            ("", ""),
+            ("%", "%"),
+            ("%%41", "%A"),
+            ("%4%41", "%4A"),
+            ("%41%", "A%"),
+            ("%41b", "Ab"),
+            ("b%41", "bA"),
+        ] {
+            assert_eq!(&*decode(sent.as_bytes()), meant.as_bytes(), "{sent}");
+        }
     }
 
     #[test]
