@@ -1,5 +1,10 @@
 //! A frame of three megabytes costs less than one of memory. A program of its own, so that nothing else is counted.
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail the test"
+)]
 
 use std::fs;
 
