@@ -16,7 +16,7 @@ use common::Folder;
 const GUIDES: [&str; 2] = ["docs/freeswitch.md", "docs/fusionpbx.md"];
 
 /// Sections that the guides show and the configuration does not know yet: they are left out before loading.
-const NOT_YET: [&str; 2] = ["freeswitch", "tenant"];
+const NOT_YET: [&str; 1] = ["tenant"];
 
 /// What ringfence asks of FreeSWITCH; the directory user must be allowed all of it and nothing else.
 const PLAIN: [&str; 1] = ["CHANNEL_HANGUP_COMPLETE"];
