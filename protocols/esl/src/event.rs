@@ -80,8 +80,15 @@ impl<'a> Event<'a> {
     /// Reads the body of a `text/event-plain` frame.
     pub fn read(body: &'a [u8]) -> Self {
         let mut event = Self::default();
-        for (name, value) in Lines::new(body) {
-            event.add(name, value);
+        let mut start = 0;
+        // A last line without a line feed was cut: it is left out. Behind the first empty line stands text of a peer.
+        for end in memchr::memchr_iter(b'\n', body) {
+            let line = body.get(start..end).unwrap_or_default();
+            start = end + 1;
+            if line.is_empty() {
+                break;
+            }
+            event.add(line);
         }
         event
     }
@@ -106,54 +113,81 @@ impl<'a> Event<'a> {
         number(self.sequence)
     }
 
-    fn add(&mut self, name: &[u8], value: &'a [u8]) {
-        let slot = match name {
-            b"Event-Name" => &mut self.name,
-            b"Event-Subclass" => &mut self.subclass,
-            b"Event-Date-Timestamp" => &mut self.timestamp,
-            b"Event-Sequence" => &mut self.sequence,
-            b"Event-Calling-File" => {
-                self.forged |= value == b"mod_event_socket.c";
-                return;
-            }
-            b"Command" | b"Event-UUID" => {
-                self.forged = true;
-                return;
-            }
-            b"network-ip" | b"network_ip" => &mut self.ip,
-            b"network-port" | b"network_port" => &mut self.port,
-            b"from-user" | b"from_user" => &mut self.from_user,
-            b"from-host" => &mut self.from_host,
-            b"to-user" => &mut self.to_user,
-            b"to-host" => &mut self.to_host,
-            b"call-id" => &mut self.call_id,
-            b"username" => &mut self.username,
-            b"realm" => &mut self.realm,
-            b"user-agent" => &mut self.agent,
-            b"auth-result" => &mut self.result,
-            b"registration-type" => &mut self.method,
-            b"verto_client_address" => &mut self.verto_address,
-            b"verto_login" => &mut self.verto_login,
-            b"verto_success" => &mut self.verto_success,
-            b"Hangup-Cause" => &mut self.hangup,
-            b"Call-Direction" => &mut self.direction,
-            b"Caller-Destination-Number" => &mut self.number,
-            b"variable_sip_network_ip" => &mut self.call_ip,
-            b"variable_sip_network_port" => &mut self.call_port,
-            b"variable_sip_via_protocol" => &mut self.via,
-            b"variable_sip_call_id" => &mut self.sip_call_id,
-            b"variable_sip_user_agent" => &mut self.sip_agent,
-            b"profile-name" | b"verto_profile_name" | b"variable_sofia_profile_name" => &mut self.profile,
-            b"variable_sip_authorized" | b"variable_sip_auth_username" | b"variable_sip_acl_authed_by" => {
-                self.authorised = true;
-                return;
-            }
-            _ => return,
+    fn add(&mut self, line: &'a [u8]) {
+        let Some((slot, value)) = self.slot(line) else {
+            return;
         };
-        self.contradictory |= !slot.is_empty() && *slot != value;
+        let contradictory = !slot.is_empty() && *slot != value;
         if slot.is_empty() {
             *slot = value;
         }
+        self.contradictory |= contradictory;
+    }
+
+    /// Where the value of a header line belongs, if it is read. Most lines are not, so that they are told apart by their first
+    /// letter, and nothing is searched for.
+    fn slot(&mut self, line: &'a [u8]) -> Option<(&mut &'a [u8], &'a [u8])> {
+        macro_rules! read {
+            ($($name:literal => $field:ident),+ $(,)?) => {{
+                $(if let Some(value) = line.strip_prefix(concat!($name, ": ").as_bytes()) {
+                    return Some((&mut self.$field, value));
+                })+
+            }};
+        }
+        macro_rules! mark {
+            ($($name:literal => $field:ident),+ $(,)?) => {{
+                $(if line.starts_with(concat!($name, ": ").as_bytes()) {
+                    self.$field = true;
+                    return None;
+                })+
+            }};
+        }
+        match line.first() {
+            Some(b'E') => match line.get(6) {
+                Some(b'N') => read!("Event-Name" => name),
+                Some(b'S') => read!("Event-Subclass" => subclass, "Event-Sequence" => sequence),
+                Some(b'D') => read!("Event-Date-Timestamp" => timestamp),
+                Some(b'U') => mark!("Event-UUID" => forged),
+                Some(b'C') => self.forged |= line == b"Event-Calling-File: mod_event_socket.c",
+                _ => {}
+            },
+            Some(b'C') => {
+                mark!("Command" => forged);
+                read!("Call-Direction" => direction, "Caller-Destination-Number" => number);
+            }
+            Some(b'H') => read!("Hangup-Cause" => hangup),
+            Some(b'a') => read!("auth-result" => result),
+            Some(b'c') => read!("call-id" => call_id),
+            Some(b'f') => read!("from-user" => from_user, "from-host" => from_host, "from_user" => from_user),
+            Some(b'n') => read!(
+                "network-ip" => ip, "network-port" => port, "network_ip" => ip, "network_port" => port
+            ),
+            Some(b'p') => read!("profile-name" => profile),
+            Some(b'r') => read!("realm" => realm, "registration-type" => method),
+            Some(b't') => read!("to-user" => to_user, "to-host" => to_host),
+            Some(b'u') => read!("username" => username, "user-agent" => agent),
+            Some(b'v') => {
+                read!(
+                    "variable_sip_network_ip" => call_ip,
+                    "variable_sip_network_port" => call_port,
+                    "variable_sip_via_protocol" => via,
+                    "variable_sip_call_id" => sip_call_id,
+                    "variable_sip_user_agent" => sip_agent,
+                    "variable_sofia_profile_name" => profile,
+                    "verto_client_address" => verto_address,
+                    "verto_profile_name" => profile,
+                    "verto_login" => verto_login,
+                    "verto_success" => verto_success,
+                );
+                mark!(
+                    "variable_sip_authorized" => authorised,
+                    "variable_sip_auth_username" => authorised,
+                    "variable_sip_acl_authed_by" => authorised,
+                );
+            }
+            _ => {}
+        }
+        None
     }
 }
 

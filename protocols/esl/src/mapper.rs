@@ -177,12 +177,13 @@ impl Subject {
         if event.name != b"CUSTOM" {
             return None;
         }
-        match &*decode(event.subclass) {
-            b"sofia::pre_register" => Some(Self::Challenge),
-            b"sofia::register_attempt" => Some(Self::Attempt),
-            b"sofia::register_failure" => Some(Self::Failure),
-            b"sofia::wrong_call_state" => Some(Self::Abandoned),
-            b"verto::login" => Some(Self::Verto),
+        // always written like this: FreeSWITCH encodes colons
+        match event.subclass {
+            b"sofia%3A%3Apre_register" => Some(Self::Challenge),
+            b"sofia%3A%3Aregister_attempt" => Some(Self::Attempt),
+            b"sofia%3A%3Aregister_failure" => Some(Self::Failure),
+            b"sofia%3A%3Awrong_call_state" => Some(Self::Abandoned),
+            b"verto%3A%3Alogin" => Some(Self::Verto),
             _ => None,
         }
     }
