@@ -32,6 +32,7 @@ pub struct Whole {
     line: u64,
     bytes: Vec<u8>,
     end: Vec<u8>,
+    cut: bool,
     doubtful: bool,
 }
 
@@ -83,14 +84,15 @@ impl Whole {
         let room = MAX_RECORD - self.bytes.len().min(MAX_RECORD);
         let kept = line.kept.get(..room).unwrap_or(&line.kept);
         self.bytes.extend_from_slice(kept);
-        self.doubtful |= line.is_cut() || kept.len() < line.kept.len();
+        self.cut |= line.is_cut() || kept.len() < line.kept.len();
+        self.doubtful |= self.cut;
         self.end.clear();
         self.end.extend_from_slice(&line.end);
     }
 
     /// Whether more of it should have followed.
     fn is_open(&self) -> bool {
-        self.layout.is_open(&self.bytes, &self.end)
+        self.layout.is_open(&self.bytes, self.cut, &self.end)
     }
 }
 
@@ -181,6 +183,7 @@ impl Assembler {
             line: self.lines,
             bytes: Vec::with_capacity(line.kept.len()),
             end: Vec::new(),
+            cut: false,
             doubtful: self.doubt > 0,
         };
         whole.add(line);
@@ -310,6 +313,15 @@ mod tests {
         assert_eq!(whole.bytes().len(), MAX_RECORD);
         assert_eq!(whole.map(0), Mapped::Other);
         assert!(matches!(assembler.finish().unwrap().map(0), Mapped::Said(_)));
+    }
+
+    #[test]
+    fn a_session_description_casts_doubt_however_long_the_name_before_it() {
+        for name in ["x".to_owned(), "x".repeat(MAX_RECORD)] {
+            let file = format!("{STAMP} sofia.c:7000 sofia/external/{name}@a Remote SDP:\n v=0\n")
+                + &failure("1000", "198.51.100.9");
+            assert_eq!(judged(&file), of(&[(1, ""), (3, "?")]));
+        }
     }
 
     #[test]

@@ -55,11 +55,11 @@ impl Layout {
         }
     }
 
-    /// Whether more of a record must follow: its `beginning` and its last bytes.
-    pub(super) fn is_open(self, beginning: &[u8], end: &[u8]) -> bool {
+    /// Whether more of a record must follow: its `beginning`, whether something of it was `cut`, and its last bytes.
+    pub(super) fn is_open(self, beginning: &[u8], cut: bool, end: &[u8]) -> bool {
         match self {
             Self::Fail2ban => !fail2ban::ends(end),
-            Self::Log => Record::read(beginning).is_some_and(|record| is_open(&record, end)),
+            Self::Log => Record::read(beginning).is_some_and(|record| is_open(&record, cut, end)),
         }
     }
 }
@@ -89,10 +89,14 @@ fn is_told_of_unknown_user(line: &[u8], current: &[u8]) -> bool {
         && Record::read(current).is_some_and(|record| record.message().starts_with(b"Can't find user ["))
 }
 
-fn is_open(record: &Record<'_>, end: &[u8]) -> bool {
+fn is_open(record: &Record<'_>, cut: bool, end: &[u8]) -> bool {
     let message = record.message();
-    // The lines of a session description are a peer's; those of a call carry its uuid.
-    if message.ends_with(b"SDP:") {
+    // The lines of a session description are a peer's; those of a call carry its uuid. Any line counts, since the description may
+    // go on with a space; the registrar prints none, but names of peers. In what was cut there may be one.
+    let describes = message
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.ends_with(b"SDP:"));
+    if (describes || cut) && record.file() != Some(b"sofia_reg.c") {
         return record.uuid().is_none();
     }
     let asks = [b"SIP auth challenge (".as_slice(), b"SIP auth failure ("];
@@ -156,13 +160,16 @@ mod tests {
     fn a_record_that_must_go_on_is_open() {
         let open = |message: &str| {
             let record = format!("2026-11-21 19:34:22.269825 [WARNING] a.c:1 {message}\n");
-            Layout::Log.is_open(record.as_bytes(), record.as_bytes())
+            Layout::Log.is_open(record.as_bytes(), false, record.as_bytes())
         };
         let failure = "SIP auth failure (REGISTER) on sofia profile 'p' for [1000";
         assert!(open(failure));
         assert!(open(&format!("{failure}] from ip 192.0.2.1 ")));
         assert!(!open(&format!("{failure}@x] from ip 192.0.2.1")));
         assert!(open("sofia/external/1@x Remote SDP:"));
+        assert!(open("sofia/external/1@x Remote SDP:\n v=0"));
+        let unknown = "2026-11-21 19:34:22.269825 [WARNING] sofia_reg.c:1 Can't find user [x SDP:\n y@a] from 192.0.2.1\n";
+        assert!(!Layout::Log.is_open(unknown.as_bytes(), false, unknown.as_bytes()));
         assert!(!open(
             "SIP auth failure (REGISTER) due to reaching max allowed registrations.  Count: 1"
         ));

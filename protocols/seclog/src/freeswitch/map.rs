@@ -25,7 +25,7 @@ pub enum Kind {
     CallAcl,
     /// No access list let a call in, on a profile that takes calls by access list only; written at level debug.
     CallAclOnly,
-    /// The access list of an account refused it, although its password was right; a [`Kind::Failure`] follows.
+    /// The access list of an account refused its user; a [`Kind::Failure`] of the same try follows, unless the profile logs none.
     UserAcl,
     /// The access list of the event socket refused a client.
     EslAcl,

@@ -86,15 +86,17 @@ pub(super) fn register_acl(message: &[u8]) -> Option<(IpAddr, &[u8])> {
     whole((rejected, list), message)
 }
 
-/// `IP 192.0.2.1 Rejected by acl "trusted"`; an older one has a full stop, or goes on about the call.
+/// `IP 192.0.2.1 Rejected by acl "trusted"`
 pub(super) fn acl(message: &[u8]) -> Option<(IpAddr, &[u8])> {
     let list = delimited(tag(" Rejected by acl \""), quoted, tag("\""));
     whole((rejected, list), message)
 }
 
-/// `IP 192.0.2.1 Rejected by user acl [list] and no proxy acl present`; what follows the bracket depends on the proxy.
+/// `IP 192.0.2.1 Rejected by user acl [list] and no proxy acl present`; with another end the address might be what a header
+/// said, so that is not read.
 pub(super) fn user_acl(message: &[u8]) -> Option<(IpAddr, &[u8])> {
-    let list = delimited(tag(" Rejected by user acl ["), take_until("]"), (char(']'), rest));
+    let end = tag("] and no proxy acl present");
+    let list = delimited(tag(" Rejected by user acl ["), take_until("]"), end);
     whole((rejected, list), message)
 }
 
@@ -123,7 +125,7 @@ pub(super) fn verto_acl(message: &[u8]) -> Option<(IpAddr, u16, &[u8])> {
         (word(), tag(" Client Connect from ")),
         map_opt(word(), address_and_port),
     );
-    let ((addr, port), list) = whole((from, preceded(tag(" refused by ACL "), rest)), message)?;
+    let ((addr, port), list) = whole((from, preceded(tag(" refused by ACL "), word())), message)?;
     Some((addr, port, list))
 }
 
