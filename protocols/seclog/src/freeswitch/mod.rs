@@ -2,7 +2,7 @@
 //!
 //! - **From the event socket** a record comes whole, with the file and function that wrote it beside it: [`map_log_data`].
 //!   Nobody outside can forge that frame.
-//! - **From a file** records have to be put together from lines: [`Assembler`], then [`Whole::said`]. There a line break
+//! - **From a file** records have to be put together from lines: [`Assembler`], then [`Whole::map`]. There a line break
 //!   in what a peer sent looks like a new line, so some records are doubtful and blame nobody.
 //!
 //! An address is believed only where FreeSWITCH's own words enclose it: behind the last ` from ip ` at the very end of the
