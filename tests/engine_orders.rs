@@ -254,6 +254,7 @@ fn a_trunk_that_fails_is_reported_with_the_reason() {
         target: address(ATTACKER),
         reason: IgnoreReason::Own,
         jail: "auth".into(),
+        tenants: Vec::new(),
     };
     assert_eq!(world.verdicts, [(start(), ignored)]);
 }

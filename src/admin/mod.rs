@@ -10,4 +10,4 @@ pub use protocol::{
     AdminAnswer, AdminRequest, BanView, FenceView, Refusal, SourceView, StatusView, StoreView,
 };
 pub use server::{Listener, serve};
-pub use why::{CountView, EventView, EvidenceView, HistoryView, NowView, WhyBan, WhyView};
+pub use why::{CountView, EventView, EvidenceView, HistoryView, NowView, TenantCountView, WhyBan, WhyView};

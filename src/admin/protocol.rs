@@ -200,6 +200,9 @@ pub struct BanView {
     pub attempts: u32,
     /// The weakest proof among what it counted.
     pub proof: Proof,
+    /// The tenants whose attempts led to it, the greatest share first.
+    #[serde(default)]
+    pub tenants: Vec<String>,
     /// How often the target was banned by escalating jails.
     pub count: u32,
     /// Packets the kernel dropped, where it counts them.
@@ -219,6 +222,7 @@ impl BanView {
             remaining_s: ends.then(|| ban.remaining(now).as_secs()),
             attempts: ban.evidence.attempts,
             proof: ban.evidence.proof,
+            tenants: ban.evidence.tenants.clone(),
             count: ban.count,
             packets,
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::BanView;
 use crate::clock::iso;
-use crate::engine::{Ban, Dossier, Evidence, EvidenceEvent};
+use crate::engine::{Ban, Dossier, Evidence, EvidenceEvent, TenantCount};
 
 /// Everything that is known of one address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct NowView {
     pub times_banned: u32,
     /// Why it can't be banned, if so.
     pub ignored: Option<String>,
+    /// Tenants that trust it: it is banned only if it attacks them too.
+    #[serde(default)]
+    pub trusted: Vec<String>,
     /// Each jail's count now.
     pub counts: Vec<CountView>,
     /// The latest events kept of it, oldest first.
@@ -60,6 +63,24 @@ pub struct CountView {
     pub maxretry: u32,
     /// Within how many seconds.
     pub findtime_s: u64,
+    /// The tenants among it.
+    #[serde(default)]
+    pub tenants: Vec<TenantCountView>,
+}
+
+/// One tenant's part of a jail's count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TenantCountView {
+    /// The tenant.
+    pub tenant: String,
+    /// How many count now.
+    pub count: u32,
+    /// How many would ban alone.
+    pub maxretry: u32,
+    /// Within how many seconds.
+    pub findtime_s: u64,
+    /// They lead to no ban: the tenant trusts the address.
+    pub ignored: bool,
 }
 
 /// What led to a ban.
@@ -69,6 +90,9 @@ pub struct EvidenceView {
     pub attempts: u32,
     /// The weakest proof among what it counted.
     pub proof: Proof,
+    /// The tenants whose attempts led to it, the greatest share first.
+    #[serde(default)]
+    pub tenants: Vec<String>,
     /// The latest events of the address at that time, oldest first.
     pub events: Vec<EventView>,
 }
@@ -86,6 +110,9 @@ pub struct EventView {
     pub cause: Cause,
     /// The account, escaped.
     pub account: String,
+    /// The tenant it was tried at; empty for none.
+    #[serde(default)]
+    pub tenant: String,
     /// Source port, 0 when unknown.
     pub port: u16,
     /// Transport.
@@ -121,11 +148,13 @@ impl NowView {
             count: count.count,
             maxretry: count.maxretry,
             findtime_s: count.findtime.as_secs(),
+            tenants: count.tenants.iter().map(TenantCountView::new).collect(),
         };
         Self {
             bans: dossier.bans.iter().map(with_evidence).collect(),
             times_banned: dossier.times_banned,
             ignored: dossier.ignored.clone(),
+            trusted: dossier.trusted.clone(),
             counts: dossier.counts.iter().map(count).collect(),
             events: dossier
                 .events
@@ -138,12 +167,25 @@ impl NowView {
     }
 }
 
+impl TenantCountView {
+    fn new(count: &TenantCount) -> Self {
+        Self {
+            tenant: count.tenant.clone(),
+            count: count.count,
+            maxretry: count.maxretry,
+            findtime_s: count.findtime.as_secs(),
+            ignored: count.ignored,
+        }
+    }
+}
+
 impl EvidenceView {
     /// How `evidence` looks.
     pub fn new(evidence: &Evidence, sources: &[String]) -> Self {
         Self {
             attempts: evidence.attempts,
             proof: evidence.proof,
+            tenants: evidence.tenants.clone(),
             events: evidence
                 .events
                 .iter()
@@ -162,6 +204,7 @@ impl EventView {
             service: event.service,
             cause: event.cause,
             account: event.account.clone(),
+            tenant: event.tenant.clone(),
             port: event.port,
             transport: event.transport,
         }

@@ -22,7 +22,7 @@ pub fn run(global: &Global, out: &mut dyn Write) -> Result<Exit, CliError> {
         return Ok(Exit::Ok);
     }
     let mut table = Table::new(&[
-        "target", "jail", "counted", "proof", "time", "since", "left", "packets",
+        "target", "jail", "counted", "proof", "time", "since", "left", "packets", "tenants",
     ]);
     for ban in &bans {
         table.row([
@@ -36,6 +36,7 @@ pub fn run(global: &Global, out: &mut dyn Write) -> Result<Exit, CliError> {
                 .map_or_else(|| "forever".into(), |left| Span::from_secs(left).to_string()),
             ban.packets
                 .map_or_else(|| "-".into(), |packets| packets.to_string()),
+            ban.tenants.join(" "),
         ]);
     }
     written(table.print(out))?;

@@ -74,9 +74,13 @@ impl CheckArgs {
             written(writeln!(out, "{warning}"))?;
         }
         let kinds = |kind| config.sources.iter().filter(|pbx| pbx.kind() == kind).count();
+        let tenants = match config.policy.tenants.len() {
+            0 => String::new(),
+            tenants => format!(", {tenants} tenants"),
+        };
         written(writeln!(
             out,
-            "ok    {}: {} Asterisk, {} FreeSWITCH, {} jails",
+            "ok    {}: {} Asterisk, {} FreeSWITCH, {} jails{tenants}",
             global.config.display(),
             kinds("asterisk"),
             kinds("freeswitch"),

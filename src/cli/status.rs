@@ -8,7 +8,7 @@ use super::link::{Link, unexpected};
 use super::table::Table;
 use super::{CliError, Exit, Global, print_json, written};
 use crate::admin::{AdminAnswer, AdminRequest, StatusView};
-use crate::engine::JailTotals;
+use crate::engine::{JailTotals, TenantTotals};
 
 /// Arguments of `ringfence status`.
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,12 @@ fn print(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)?;
     sources(status, out)?;
     writeln!(out)?;
-    jails(&engine.jails, out)
+    jails(&engine.jails, out)?;
+    if engine.tenants.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    tenants(&engine.tenants, out)
 }
 
 fn sources(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
@@ -201,6 +206,19 @@ fn jails(jails: &[JailTotals], out: &mut dyn Write) -> io::Result<()> {
             jail.counted.to_string(),
             jail.bans.to_string(),
             jail.banned.to_string(),
+        ]);
+    }
+    table.print(out)
+}
+
+fn tenants(tenants: &[TenantTotals], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&["tenant", "counted", "bans", "banned now"]);
+    for tenant in tenants {
+        table.row([
+            tenant.tenant.clone(),
+            tenant.counted.to_string(),
+            tenant.bans.to_string(),
+            tenant.banned.to_string(),
         ]);
     }
     table.print(out)

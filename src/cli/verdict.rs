@@ -29,6 +29,8 @@ enum What<'a> {
         scope: &'static str,
         jail: &'a str,
         reason: IgnoreReason,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        tenants: &'a [String],
     },
     Alert {
         alert: &'static str,
@@ -45,6 +47,9 @@ struct BanLine<'a> {
     for_s: Option<u64>,
     attempts: u32,
     proof: &'static str,
+    /// Whose attempts led to it, the greatest share first; left out when no tenant's did.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tenants: &'a [String],
 }
 
 impl<'a> VerdictLine<'a> {
@@ -58,11 +63,17 @@ impl<'a> VerdictLine<'a> {
                 scope: target.scope(),
                 reason: *reason,
             },
-            Verdict::Ignore { target, reason, jail } => What::Ignore {
+            Verdict::Ignore {
+                target,
+                reason,
+                jail,
+                tenants,
+            } => What::Ignore {
                 target: target.to_string(),
                 scope: target.scope(),
                 jail,
                 reason: *reason,
+                tenants,
             },
             Verdict::Alert(Alert::TableFull { forgotten }) => What::Alert {
                 alert: "table-full",
@@ -82,6 +93,7 @@ impl<'a> BanLine<'a> {
             for_s: (ban.until != Moment::NEVER).then(|| ban.remaining(at).as_secs()),
             attempts: ban.evidence.attempts,
             proof: ban.evidence.proof.name(),
+            tenants: &ban.evidence.tenants,
         }
     }
 }
@@ -103,7 +115,7 @@ mod tests {
             evidence: Evidence {
                 attempts: 5,
                 proof: Proof::Handshake,
-                events: Vec::new(),
+                ..Evidence::default()
             },
         }
     }
@@ -132,8 +144,18 @@ mod tests {
                     target,
                     reason: IgnoreReason::Own,
                     jail: "auth".into(),
+                    tenants: Vec::new(),
                 },
                 r#""verdict":"ignore","target":"192.0.2.1","scope":"address","jail":"auth","reason":"own"}"#,
+            ),
+            (
+                Verdict::Ignore {
+                    target,
+                    reason: IgnoreReason::Tenant,
+                    jail: "auth".into(),
+                    tenants: vec!["acme".into()],
+                },
+                r#""verdict":"ignore","target":"192.0.2.1","scope":"address","jail":"auth","reason":"tenant","tenants":["acme"]}"#,
             ),
             (
                 Verdict::Alert(Alert::TableFull { forgotten: 3 }),

@@ -8,7 +8,7 @@ use ringfence_event::Span;
 use super::link::{Link, unexpected};
 use super::table::Table;
 use super::{CliError, Exit, Global, print_json, written};
-use crate::admin::{AdminAnswer, AdminRequest, BanView, WhyBan, WhyView};
+use crate::admin::{AdminAnswer, AdminRequest, BanView, TenantCountView, WhyBan, WhyView};
 
 /// Arguments of `ringfence why`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +48,9 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
     if let Some(ignored) = &now.ignored {
         writeln!(out, "It is never banned: {ignored}")?;
     }
+    for trusting in &now.trusted {
+        writeln!(out, "It is banned only if it also attacks {trusting}")?;
+    }
     if now.times_banned > 0 {
         writeln!(
             out,
@@ -59,13 +62,20 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
         (Some(first), Some(last)) => writeln!(out, "Seen first {first}, last {last}")?,
         _ => writeln!(out, "Nothing is counted against it now")?,
     }
-    for count in now.counts.iter().filter(|count| count.count > 0) {
+    for count in now
+        .counts
+        .iter()
+        .filter(|count| count.count > 0 || !count.tenants.is_empty())
+    {
         let findtime = Span::from_secs(count.findtime_s);
         writeln!(
             out,
             "Jail {}: {} of {} within {findtime}",
             count.jail, count.count, count.maxretry
         )?;
+        for tenant in &count.tenants {
+            writeln!(out, "  {}", of_tenant(tenant))?;
+        }
     }
     let of_ban = now.bans.iter().map(|ban| &ban.evidence.events);
     let of_history = why
@@ -79,7 +89,16 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
         .find(|events| !events.is_empty());
     if let Some(events) = events {
         writeln!(out, "\nIts latest events:")?;
-        let mut table = Table::new(&["at", "source", "service", "cause", "account", "port", "transport"]);
+        let mut table = Table::new(&[
+            "at",
+            "source",
+            "service",
+            "cause",
+            "account",
+            "port",
+            "transport",
+            "tenant",
+        ]);
         for event in events {
             table.row([
                 event.at.clone(),
@@ -89,13 +108,14 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
                 event.account.clone(),
                 event.port.to_string(),
                 event.transport.name().into(),
+                event.tenant.clone(),
             ]);
         }
         table.print(out)?;
     }
     if !why.history.is_empty() {
         writeln!(out, "\nHistory, newest first:")?;
-        let mut table = Table::new(&["at", "verdict", "target", "reason", "until"]);
+        let mut table = Table::new(&["at", "verdict", "target", "reason", "until", "tenants"]);
         for entry in &why.history {
             table.row([
                 entry.at.clone(),
@@ -103,11 +123,29 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
                 entry.target.clone(),
                 entry.reason.clone(),
                 entry.until.clone().unwrap_or_default(),
+                entry
+                    .evidence
+                    .as_ref()
+                    .map(|evidence| evidence.tenants.join(" "))
+                    .unwrap_or_default(),
             ]);
         }
         table.print(out)?;
     }
     Ok(())
+}
+
+fn of_tenant(count: &TenantCountView) -> String {
+    let findtime = Span::from_secs(count.findtime_s);
+    let ignored = if count.ignored {
+        ", which trusts it: they lead to no ban"
+    } else {
+        ""
+    };
+    format!(
+        "{} of {} within {findtime} at tenant {}{ignored}",
+        count.count, count.maxretry, count.tenant
+    )
 }
 
 fn sentence(ban: &BanView) -> String {
@@ -118,8 +156,13 @@ fn sentence(ban: &BanView) -> String {
     if ban.jail == "manual" {
         return format!("{} by order since {}, {end}", ban.target, ban.since);
     }
+    let tenants = if ban.tenants.is_empty() {
+        String::new()
+    } else {
+        format!(", tenants {}", ban.tenants.join(" "))
+    };
     format!(
-        "{} by jail {} since {}, {end} ({} counted, proof {}, ban number {})",
+        "{} by jail {} since {}, {end} ({} counted, proof {}{tenants}, ban number {})",
         ban.target,
         ban.jail,
         ban.since,

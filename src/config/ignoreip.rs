@@ -25,8 +25,28 @@ pub(super) fn read(section: &mut Section<'_>) -> Ignored {
         ],
         names: Vec::new(),
     };
+    add(section, &mut ignored);
+    ignored
+}
+
+/// A tenant's own list. Host names belong into the global one: who is trusted for a tenant's sake alone must not depend on
+/// what a resolver answers.
+pub(super) fn of_tenant(section: &mut Section<'_>) -> Vec<IpNet> {
+    let mut ignored = Ignored::default();
+    add(section, &mut ignored);
+    let place = section.entry("ignoreip").map(|entry| entry.node.place);
+    for (name, place) in ignored.names.iter().zip(place.iter().cycle()) {
+        let issue = Issue::error(format!("`ignoreip` of a tenant: `{name}` is a host name"), *place);
+        section
+            .findings
+            .push(issue.help("write its addresses here, or put the name into the global `ignoreip`"));
+    }
+    ignored.nets
+}
+
+fn add(section: &mut Section<'_>, ignored: &mut Ignored) {
     let Some(list) = section.texts("ignoreip") else {
-        return ignored;
+        return;
     };
     for entry in &list.value {
         match entry_of(entry) {
@@ -46,7 +66,6 @@ pub(super) fn read(section: &mut Section<'_>) -> Ignored {
             Err(issue) => section.findings.push(*issue),
         }
     }
-    ignored
 }
 
 enum Entry {

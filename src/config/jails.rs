@@ -105,10 +105,6 @@ fn own(name: &str) -> Jail {
 }
 
 fn adjusted(section: &mut Section<'_>, mut jail: Jail) -> Jail {
-    let second = Span::from_secs(1);
-    if let Some(enabled) = section.flag("enabled") {
-        jail.enabled = enabled.value;
-    }
     let counts = [
         ("attempts", Count::Attempts),
         ("accounts", Count::Accounts),
@@ -123,6 +119,16 @@ fn adjusted(section: &mut Section<'_>, mut jail: Jail) -> Jail {
     {
         jail.services = services.iter().map(|service| service.value).collect();
     }
+    tolerance(section, &mut jail);
+    jail
+}
+
+/// What tenants can have values of their own for: whether the jail is on, when it bans, and for how long.
+pub(super) fn tolerance(section: &mut Section<'_>, jail: &mut Jail) {
+    let second = Span::from_secs(1);
+    if let Some(enabled) = section.flag("enabled") {
+        jail.enabled = enabled.value;
+    }
     if let Some(maxretry) = section.number("maxretry", 1..=MOST_RETRIES) {
         jail.maxretry = u32::try_from(maxretry.value).unwrap_or(u32::MAX);
     }
@@ -132,8 +138,7 @@ fn adjusted(section: &mut Section<'_>, mut jail: Jail) -> Jail {
     if let Some(bantime) = section.span("bantime", second, true) {
         jail.bantime = bantime.value;
     }
-    escalation(section, &mut jail);
-    jail
+    escalation(section, jail);
 }
 
 fn causes(section: &mut Section<'_>, jail: &mut Jail) {

@@ -18,6 +18,7 @@ mod pbx;
 mod place;
 mod secret;
 mod section;
+mod tenants;
 mod tls;
 mod tree;
 
@@ -47,7 +48,7 @@ pub type Warning = Finding;
 pub struct Config {
     /// The PBXes to watch.
     pub sources: Vec<Settings>,
-    /// Jails, limits, and the addresses and prefixes of `ignoreip`. Its `own` addresses are for the daemon to fill in.
+    /// Jails, tenants, limits, and the addresses and prefixes of `ignoreip`. Its `own` addresses are for the daemon to fill in.
     pub policy: Policy,
     /// The DNS names of `ignoreip`, in lower case: for the daemon to resolve, again and again.
     pub ignore_names: Vec<String>,
@@ -127,6 +128,7 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
     let asterisk = asterisk::read(&mut top, credentials, &mut names);
     let freeswitch = freeswitch::read(&mut top, credentials, &mut names);
     let jails = jails::read(&mut top);
+    let tenants = tenants::read(&mut top, &jails);
     let limits: Limits = daemon::limits(&mut top);
     let config = Config {
         sources: asterisk
@@ -138,6 +140,7 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
             jails,
             ignore: ignored.nets,
             own: Vec::new(),
+            tenants,
             limits,
         },
         ignore_names: ignored.names,

@@ -31,7 +31,7 @@ pub fn restore(
     let wanted: Vec<KernelOp> = restored
         .bans
         .iter()
-        .filter(|ban| ban.until > now && !engine.is_never_banned(&ban.target))
+        .filter(|ban| ban.until > now && !engine.is_forbidden(ban))
         .map(|ban| KernelOp::Add {
             target: ban.target,
             remaining: ban.remaining(now),

@@ -60,7 +60,7 @@ pub(super) fn overlap(target: &Target, net: IpNet) -> Option<Overlap> {
 }
 
 /// First and last address that a ban of `target` stops.
-fn covered(target: &Target) -> (u128, u128) {
+pub(super) fn covered(target: &Target) -> (u128, u128) {
     match target {
         Target::Address(addr) => span(IpNet::from(*addr)),
         Target::Socket(socket) => span(IpNet::from(socket.ip())),
@@ -69,7 +69,7 @@ fn covered(target: &Target) -> (u128, u128) {
 }
 
 /// First and last address of a net, IPv4 in its IPv4-mapped form.
-fn span(net: IpNet) -> (u128, u128) {
+pub(super) fn span(net: IpNet) -> (u128, u128) {
     (number(net.network()), number(net.broadcast()))
 }
 
@@ -80,8 +80,9 @@ fn number(addr: IpAddr) -> u128 {
     }
 }
 
+/// Ranges of addresses, sorted and merged.
 #[derive(Debug, Default)]
-struct Ranges(Vec<(u128, u128)>);
+pub(super) struct Ranges(Vec<(u128, u128)>);
 
 impl FromIterator<(u128, u128)> for Ranges {
     fn from_iter<I: IntoIterator<Item = (u128, u128)>>(spans: I) -> Self {
@@ -99,7 +100,7 @@ impl FromIterator<(u128, u128)> for Ranges {
 }
 
 impl Ranges {
-    fn overlap(&self, (first, last): (u128, u128)) -> bool {
+    pub(super) fn overlap(&self, (first, last): (u128, u128)) -> bool {
         let behind = self.0.partition_point(|(_, end)| *end < first);
         self.0.get(behind).is_some_and(|(start, _)| *start <= last)
     }

@@ -14,6 +14,8 @@ pub(super) struct Effect {
     pub(super) fresh: bool,
     /// The jails that began to count its attempt.
     pub(super) newly: u32,
+    /// Whose attempt it is when a jail begins to count its failure; else nobody's.
+    pub(super) failed_at: u16,
 }
 
 /// Adds an event to what is known of its address.
@@ -43,6 +45,7 @@ pub(super) fn absorb(
             return Effect {
                 fresh: true,
                 newly: 0,
+                failed_at: 0,
             };
         }
         None => suspect.begin(Record::new(now, event, trace), now, rules),
@@ -55,6 +58,7 @@ pub(super) fn absorb(
         return Effect {
             fresh: true,
             newly: 0,
+            failed_at: 0,
         };
     };
     record.add(event, trace);
@@ -65,13 +69,21 @@ pub(super) fn absorb(
     } else if trace.ends {
         answer(records, trace, rules);
     }
+    let counted = |records: &[Record]| records.get(index).map_or(0, |r| r.counted & !rules.unanswered);
+    let before = counted(records);
     let newly = count(records, index, event, trace, rules, now);
+    let begins = before == 0 && newly & !rules.unanswered != 0;
+    let failed_at = records
+        .get(index)
+        .filter(|_| begins)
+        .map_or(0, |record| record.tenant);
     if trace.ends {
         suspect.settle(index, now, rules);
     }
     Effect {
         fresh: place.is_none(),
         newly,
+        failed_at,
     }
 }
 

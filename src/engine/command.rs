@@ -49,6 +49,8 @@ pub struct Dossier {
     pub times_banned: u32,
     /// Why it can't be banned, if so.
     pub ignored: Option<String>,
+    /// Tenants that trust it, each with the entry of its `ignoreip`, in words: it is banned only if it attacks them too.
+    pub trusted: Vec<String>,
     /// Each jail's count now.
     pub counts: Vec<JailCount>,
     /// The latest events kept of it, oldest first.
@@ -68,6 +70,23 @@ pub struct JailCount {
     pub maxretry: u32,
     /// Within which time, in milliseconds.
     pub findtime: Span,
+    /// The tenants among it, by their own values; also what does not count since a tenant trusts the address.
+    pub tenants: Vec<TenantCount>,
+}
+
+/// One tenant's part of a jail's count for one address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantCount {
+    /// The tenant.
+    pub tenant: String,
+    /// How many count now.
+    pub count: u32,
+    /// How many would ban alone.
+    pub maxretry: u32,
+    /// Within which time, in milliseconds.
+    pub findtime: Span,
+    /// They lead to no ban: the tenant trusts the address.
+    pub ignored: bool,
 }
 
 /// Totals for `status` and metrics.
@@ -85,6 +104,22 @@ pub struct Totals {
     pub banned: usize,
     /// Per jail, in the policy's order.
     pub jails: Vec<JailTotals>,
+    /// Per tenant, in the policy's order.
+    #[serde(default)]
+    pub tenants: Vec<TenantTotals>,
+}
+
+/// One tenant's totals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantTotals {
+    /// The tenant.
+    pub tenant: String,
+    /// Failed attempts at it that some jail counted since the start.
+    pub counted: u64,
+    /// Bans that attempts at it had the greatest share in, since the start.
+    pub bans: u64,
+    /// Of the bans in force, those that it led to, alone or with others.
+    pub banned: usize,
 }
 
 /// One jail's totals.

@@ -1,23 +1,24 @@
 //! From a count to a verdict: thresholds, escalation, and what is never banned.
 
-use std::sync::Arc;
-
 use ringfence_event::{Moment, SecurityEvent, Span};
 
 use super::bans::Held;
 use super::record::Trace;
-use super::rules::{self, Tally, bits};
-use super::suspect;
-use super::{Ban, Engine, Evidence, Jail, Target, Verdict};
+use super::rules::bits;
+use super::shares::{Tally, WHOLE};
+use super::{Ban, Engine, Evidence, IgnoreReason, Jail, Target, Verdict};
+use super::{shields, suspect};
 
 /// A ban in force is extended only by at least this part of the new ban's length: further failures of a banned address
 /// (packets in flight, a dry run) make no storm of verdicts.
 const EXTEND_PART: u64 = 10;
 
 /// A threshold that was reached.
-struct Reached {
+struct Reached<'a> {
     jail: u32,
     tally: Tally,
+    /// The tenants that trust the address.
+    shields: &'a [u16],
 }
 
 impl Engine {
@@ -30,46 +31,71 @@ impl Engine {
         now: Moment,
         out: &mut Vec<Verdict>,
     ) {
+        let (event, trace) = cause;
+        let shields = self
+            .shields
+            .around(&Target::Address(event.peer.addr().to_canonical()));
         for jail in bits(newly) {
             if let Some(counters) = self.counters.jails.get_mut(jail as usize) {
                 counters.counted += 1;
             }
-            let (Some(suspect), Some(rule)) = (self.table.at(slot), self.rules.jail(jail)) else {
+            let Some(suspect) = self.table.at(slot) else {
                 continue;
             };
-            let tally = self.rules.tally(jail, suspect.records(), now);
-            let maxretry = rules::maxretry(rule);
-            let reached = tally.count >= maxretry;
-            let (event, trace) = cause;
+            let tally = self.rules.tally(jail, suspect.records(), now, &shields);
             // Of challenges only the last few before a threshold are evidence: every phone has some.
-            if !trace.fails() && tally.count + suspect::KEPT > maxretry {
-                self.table
-                    .change(slot, |suspect| suspect.keep(now, event, trace, true));
+            if !trace.fails() {
+                let each = self.rules.shares.weight(jail, trace.home, Span::ZERO);
+                if tally.weight + u64::from(suspect::KEPT - 1) * each >= WHOLE {
+                    self.table
+                        .change(slot, |suspect| suspect.keep(now, event, trace, true));
+                }
             }
-            if reached {
-                let rule = Arc::clone(rule);
-                self.condemn(slot, &rule, &Reached { jail, tally }, now, out);
+            if tally.weight >= WHOLE {
+                let reached = Reached {
+                    jail,
+                    tally,
+                    shields: &shields,
+                };
+                self.condemn(slot, &reached, now, out);
+            }
+            if !shields.is_empty() {
+                let rules = &self.rules;
+                self.table.change(slot, |suspect| {
+                    shields::thin_out(rules, jail, suspect, now, &shields)
+                });
             }
         }
     }
 
-    fn condemn(&mut self, slot: u32, rule: &Jail, reached: &Reached, now: Moment, out: &mut Vec<Verdict>) {
+    fn condemn(&mut self, slot: u32, reached: &Reached<'_>, now: Moment, out: &mut Vec<Verdict>) {
         let Some(suspect) = self.table.at(slot) else {
             return;
         };
+        let (jail, shields) = (reached.jail, reached.shields);
         let addr = suspect.addr.into();
         let target = Target::Address(addr);
-        let events = suspect.evidence();
         let rules = &self.rules;
-        self.table
-            .change(slot, |suspect| suspect.spend(reached.jail, now, rules));
-        if let Some(reason) = self.absolute.reason(&target) {
-            if self.table.change(slot, |s| s.may_report(now, rule.findtime)) == Some(true) {
-                let jail = rule.name.clone();
-                out.push(Verdict::Ignore { target, reason, jail });
-            }
+        let absolute = self.absolute.reason(&target);
+        let holding = shields::holding(rules, jail, suspect, now, shields);
+        if absolute.is_none() && !holding.is_empty() {
+            let tenants = self.labels(holding);
+            self.refuse(slot, jail, (IgnoreReason::Tenant, tenants), now, out);
             return;
         }
+        let events = suspect.evidence(&self.policy.tenants);
+        let parts = rules.parts(jail, suspect.records(), now, shields);
+        self.table.change(slot, |suspect| suspect.spend(jail, now, rules));
+        if let Some(reason) = absolute {
+            self.refuse(slot, jail, (reason, Vec::new()), now, out);
+            return;
+        }
+        let Some((first, rule)) = parts
+            .first()
+            .and_then(|first| Some((first, self.rules.values_of(jail, first)?)))
+        else {
+            return;
+        };
         let present = self.bans.get(&target);
         let earlier = self.memory.times(addr, now, self.policy.limits.memory);
         // At least half of what was counted must have a proven address: forged packets alone never lengthen a ban.
@@ -80,7 +106,7 @@ impl Engine {
         } else {
             earlier
         };
-        let term = if grows { term(rule, times) } else { rule.bantime };
+        let term = if grows { term(&rule, times) } else { rule.bantime };
         let until = now + term;
         let covered = self.bans.prefixes_around(addr).map(|held| held.ban.until).max();
         let present_until = present.map(|held| held.ban.until).max(covered);
@@ -97,6 +123,7 @@ impl Engine {
             evidence: Evidence {
                 attempts: reached.tally.count,
                 proof: reached.tally.weakest,
+                tenants: self.labels(shields::attacked(&parts, shields)),
                 events,
             },
         };
@@ -104,7 +131,10 @@ impl Engine {
             self.memory
                 .note(addr, times, until, self.policy.limits.max_tracked);
         }
-        if let Some(counters) = self.counters.jails.get_mut(reached.jail as usize) {
+        if let Some(counters) = self.counters.jails.get_mut(jail as usize) {
+            counters.bans += 1;
+        }
+        if let Some(counters) = self.counters.of_tenant(first.tenant) {
             counters.bans += 1;
         }
         out.push(if present.is_some() {
@@ -113,6 +143,30 @@ impl Engine {
             Verdict::Ban(ban.clone())
         });
         self.bans.put(Held::new(ban, raised || grows, self.bans.len()));
+    }
+
+    /// Tells that an address reached a threshold and is not banned: once in the jail's findtime.
+    fn refuse(
+        &mut self,
+        slot: u32,
+        jail: u32,
+        why: (IgnoreReason, Vec<String>),
+        now: Moment,
+        out: &mut Vec<Verdict>,
+    ) {
+        let Some(rule) = self.rules.jail(jail) else { return };
+        let (reason, tenants) = why;
+        let suspect = self.table.at(slot).map(|suspect| suspect.addr.into());
+        if self.table.change(slot, |s| s.may_report(now, rule.findtime)) == Some(true)
+            && let Some(addr) = suspect
+        {
+            out.push(Verdict::Ignore {
+                target: Target::Address(addr),
+                reason,
+                jail: rule.name.clone(),
+                tenants,
+            });
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use ringfence_event::{Cause, Moment, SecurityEvent, Service, Text, Transport};
 use serde::{Deserialize, Serialize};
 
-use super::EvidenceEvent;
 use super::record::{Record, Trace};
+use super::{EvidenceEvent, Tenant};
 
 /// One attempt kept as evidence.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Kept {
     cause: Cause,
     service: Service,
     transport: Transport,
+    /// Whose attempt it was, from 1; 0 for nobody's.
+    pub(super) tenant: u16,
     account: Text,
 }
 
@@ -29,6 +31,7 @@ impl Kept {
             cause: event.cause,
             service: event.service,
             transport: event.peer.transport(),
+            tenant: trace.home.tenant,
             account: event.account,
         }
     }
@@ -43,6 +46,7 @@ impl Kept {
             cause: record.cause,
             service: record.service,
             transport: record.transport,
+            tenant: record.tenant,
             account: account.text(),
         }
     }
@@ -53,22 +57,29 @@ impl Kept {
     }
 
     /// A further event of its attempt: the worst cause, the latest account that failed.
-    pub(super) fn raise(&mut self, now: Moment, event: &SecurityEvent) {
+    pub(super) fn raise(&mut self, now: Moment, event: &SecurityEvent, trace: &Trace) {
         self.at = now;
         self.cause = self.cause.max(event.cause);
         self.port = event.peer.port();
         if !event.account.is_empty() {
             self.account = event.account;
         }
+        if trace.home.tenant != 0 {
+            self.tenant = trace.home.tenant;
+        }
     }
 
-    pub(super) fn show(&self) -> EvidenceEvent {
+    pub(super) fn show(&self, tenants: &[Tenant]) -> EvidenceEvent {
+        let tenant = usize::from(self.tenant)
+            .checked_sub(1)
+            .and_then(|at| tenants.get(at));
         EvidenceEvent {
             at: self.at,
             cause: self.cause,
             service: self.service,
             source: self.source,
             account: self.account.to_string(),
+            tenant: tenant.map(|tenant| tenant.name.clone()).unwrap_or_default(),
             port: self.port,
             transport: self.transport,
         }
@@ -83,6 +94,7 @@ impl Kept {
             cause: self.cause,
             service: self.service,
             transport: self.transport,
+            tenant: self.tenant,
             account: self.account.as_bytes().to_vec(),
         }
     }
@@ -133,6 +145,8 @@ pub(super) struct SavedKept {
     cause: Cause,
     service: Service,
     transport: Transport,
+    #[serde(default)]
+    tenant: u16,
     account: Vec<u8>,
 }
 
@@ -146,6 +160,7 @@ impl SavedKept {
             cause: self.cause,
             service: self.service,
             transport: self.transport,
+            tenant: self.tenant,
             account: Text::new(&self.account),
         }
     }

@@ -19,13 +19,17 @@ mod hash;
 mod index;
 mod memory;
 mod orders;
+mod pattern;
 mod policy;
 mod record;
 mod report;
 mod rules;
+mod shares;
+mod shields;
 mod snapshot;
 mod suspect;
 mod table;
+mod tenants;
 mod verdict;
 mod words;
 
@@ -34,9 +38,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use ringfence_event::{Cause, Moment, SecurityEvent, SourceId, Span};
 
-pub use command::{Command, Dossier, JailCount, JailTotals, Reply, Totals};
+pub use command::{Command, Dossier, JailCount, JailTotals, Reply, TenantCount, TenantTotals, Totals};
+pub use pattern::Pattern;
 pub use policy::{Count, Escalation, Jail, JailId, Limits, Policy};
 pub use snapshot::Snapshot;
+pub use tenants::{MOST_TENANTS, Names, Tenant};
 pub use verdict::{Alert, Ban, Evidence, EvidenceEvent, IgnoreReason, LiftReason, Target, Verdict};
 
 use absolute::Absolute;
@@ -45,6 +51,7 @@ use hash::Key;
 use memory::Memory;
 use record::Trace;
 use rules::Rules;
+use shields::Shields;
 use suspect::{AddrKey, Suspect};
 use table::Table;
 
@@ -63,6 +70,7 @@ pub struct Engine {
     policy: Policy,
     rules: Rules,
     absolute: Absolute,
+    shields: Shields,
     resolved: Vec<IpNet>,
     twins: Vec<[SourceId; 2]>,
     key: Key,
@@ -84,12 +92,21 @@ struct Counters {
     next_alert: Moment,
     /// By jail, in the policy's order.
     jails: Vec<JailCounters>,
+    /// By tenant, likewise: failed attempts counted, and bans that it decided.
+    #[serde(default)]
+    tenants: Vec<JailCounters>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct JailCounters {
     counted: u64,
     bans: u64,
+}
+
+impl Counters {
+    fn of_tenant(&mut self, tenant: u16) -> Option<&mut JailCounters> {
+        self.tenants.get_mut(usize::from(tenant).checked_sub(1)?)
+    }
 }
 
 impl Engine {
@@ -102,6 +119,7 @@ impl Engine {
         Self {
             rules: Rules::new(&policy),
             absolute: Absolute::new(policy.ignore.iter(), &policy.own),
+            shields: Shields::new(&policy.tenants),
             resolved: Vec::new(),
             twins: Vec::new(),
             key,
@@ -111,6 +129,7 @@ impl Engine {
             now: Moment::EPOCH,
             counters: Counters {
                 jails: vec![JailCounters::default(); policy.jails.len()],
+                tenants: vec![JailCounters::default(); policy.tenants.len()],
                 ..Counters::default()
             },
             policy,
@@ -147,6 +166,9 @@ impl Engine {
             return;
         };
         self.counters.attempts += u64::from(effect.fresh);
+        if let Some(counters) = self.counters.of_tenant(effect.failed_at) {
+            counters.counted += 1;
+        }
         if effect.newly != 0 {
             self.judge(slot, effect.newly, (event, &trace), now, out);
         }
@@ -258,6 +280,7 @@ impl Engine {
             short(self.key.hash(tenant, event.account.as_bytes()))
         };
         let loose = event.dialogue.is_empty();
+        let home = self.rules.homes.of(event);
         let head = u64::from(pbx.0) << 16 | (event.service as u64) << 8;
         let dialogue = if loose {
             let port = u64::from(event.peer.port());
@@ -278,6 +301,8 @@ impl Engine {
                 _ => false,
             },
             cause: event.cause,
+            says_whose: home.tenant != 0 || (self.rules.homes.are_any() && names_place(event)),
+            home,
         }
     }
 
@@ -288,15 +313,21 @@ impl Engine {
             .map(|held| &held.ban)
     }
 
-    /// Whether this target must never be banned, as things stand now.
-    pub fn is_never_banned(&self, target: &Target) -> bool {
-        self.absolute.reason(target).is_some()
+    /// Whether this ban must not be in force, as things stand now.
+    pub fn is_forbidden(&self, ban: &Ban) -> bool {
+        self.absolute.reason(&ban.target).is_some()
+            || self.is_shielded_from(&ban.target, &ban.evidence.tenants)
     }
 
     /// Every ban in force, ordered by target.
     pub fn bans(&self) -> impl ExactSizeIterator<Item = &Ban> {
         self.bans.iter().map(|held| &held.ban)
     }
+}
+
+/// Whether an event names an account, a realm or a domain; the profile's name may stand for a realm that is not there.
+fn names_place(event: &SecurityEvent) -> bool {
+    !event.account.is_empty() || !event.domain.is_empty() || event.tenant != event.profile
 }
 
 /// The high half of a hash, never 0 (which means "none").

@@ -1,5 +1,6 @@
 //! What the admin and the daemon order: bans, unbans, the addresses that must never be banned, a new policy.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
@@ -8,6 +9,7 @@ use ringfence_event::{Moment, Span};
 use super::absolute::{self, Absolute, Overlap};
 use super::bans::Held;
 use super::rules::Rules;
+use super::shields::Shields;
 use super::suspect::{AddrKey, Suspect};
 use super::{
     Ban, Command, Engine, Evidence, IgnoreReason, JailCounters, LiftReason, Policy, Reply, Target, Verdict,
@@ -52,20 +54,33 @@ impl Engine {
         if policy.own.is_empty() {
             policy.own = std::mem::take(&mut self.policy.own);
         }
-        let before: Vec<String> = self.policy.jails.iter().map(|jail| jail.name.clone()).collect();
+        let jails: Vec<String> = self.policy.jails.iter().map(|jail| jail.name.clone()).collect();
+        let tenants: Vec<String> = self
+            .policy
+            .tenants
+            .iter()
+            .map(|tenant| tenant.name.clone())
+            .collect();
         self.policy = policy;
-        self.adopt(&before);
+        self.adopt(&jails, &tenants);
         self.protect(out);
         while self.table.len() > self.policy.limits.max_tracked.max(1) {
             self.shed(false, now, out);
         }
     }
 
-    /// Makes the policy ready and carries the counts of the jails named `before` over to the jails of the same name.
-    pub(super) fn adopt(&mut self, before: &[String]) {
+    /// Makes the policy ready and carries the counts of the jails and tenants with these names, as they stood before, over to
+    /// those of the same names.
+    pub(super) fn adopt(&mut self, before: &[String], tenants: &[String]) {
         self.rules = Rules::new(&self.policy);
+        self.adopt_tenants(tenants);
+        let off = self.rules.shares.off_everywhere();
         let jails = self.rules.jails();
-        let place = |name: &String| jails.iter().position(|jail| jail.enabled && jail.name == *name);
+        let place = |name: &String| {
+            let mut listed = jails.iter().enumerate();
+            let found = listed.find(|(_, jail)| jail.name == *name).map(|(at, _)| at);
+            found.filter(|at| off & (1 << at) == 0)
+        };
         let moves: Vec<Option<usize>> = before.iter().map(place).collect();
         let mut counters = vec![JailCounters::default(); self.policy.jails.len()];
         for (old, new) in self.counters.jails.iter().zip(&moves) {
@@ -95,17 +110,55 @@ impl Engine {
         }
     }
 
+    fn adopt_tenants(&mut self, before: &[String]) {
+        let now = self.policy.tenants.iter().map(|tenant| tenant.name.as_str());
+        let now: HashMap<&str, u16> = now.zip(1..).collect();
+        let moves: Vec<u16> = before
+            .iter()
+            .map(|name| now.get(name.as_str()).copied().unwrap_or(0))
+            .collect();
+        let mut counters = vec![JailCounters::default(); self.policy.tenants.len()];
+        for (old, new) in self.counters.tenants.iter().zip(&moves) {
+            let new = usize::from(*new).checked_sub(1);
+            if let Some(counter) = new.and_then(|new| counters.get_mut(new)) {
+                *counter = *old;
+            }
+        }
+        self.counters.tenants = counters;
+        if moves.iter().zip(1_u16..).all(|(new, old)| *new == old) {
+            return;
+        }
+        let place = |old: u16| {
+            let at = usize::from(old).checked_sub(1);
+            at.and_then(|at| moves.get(at)).copied().unwrap_or(0)
+        };
+        let slots: Vec<u32> = self.table.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(suspect) = self.table.at_mut(slot) {
+                suspect.rehome(place);
+            }
+        }
+    }
+
     /// Makes the addresses that must never be banned ready and lifts the bans that stand against them; how many.
     pub(super) fn protect(&mut self, out: &mut Vec<Verdict>) -> usize {
         self.absolute = Absolute::new(self.policy.ignore.iter().chain(&self.resolved), &self.policy.own);
-        let mut against = self.bans.targets();
-        against.retain(|target| self.absolute.reason(target).is_some());
+        self.shields = Shields::new(&self.policy.tenants);
+        let against: Vec<Target> = self
+            .bans()
+            .filter(|ban| self.is_forbidden(ban))
+            .map(|ban| ban.target)
+            .collect();
         self.lift(&against, LiftReason::Ignored, out)
     }
 
     fn ban(&mut self, target: Target, duration: Option<Span>, now: Moment, out: &mut Vec<Verdict>) -> Reply {
         if let Some(reason) = self.absolute.reason(&target) {
             return Reply::Refused(self.refusal(&target, reason));
+        }
+        if let Some((tenant, net, overlap)) = self.trusting(&target).next() {
+            let why = format!("in ignoreip of tenant {tenant}");
+            return Reply::Refused(stands_in_the_way(&target, Some((net, overlap)), &why));
         }
         if matches!(target, Target::Prefix(net) if net.prefix_len() == 0) {
             return Reply::Refused(format!("{target} is everybody"));
@@ -123,7 +176,12 @@ impl Engine {
                     .table
                     .find(AddrKey::from(addr))
                     .and_then(|slot| self.table.at(slot));
-                (Some(addr), suspect.map(Suspect::evidence).unwrap_or_default())
+                (
+                    Some(addr),
+                    suspect
+                        .map(|s| s.evidence(&self.policy.tenants))
+                        .unwrap_or_default(),
+                )
             }
             _ => (None, Vec::new()),
         };
@@ -155,7 +213,7 @@ impl Engine {
             found.find_map(|(net, overlap)| Some((net, overlap?)))
         };
         let (entry, why) = match reason {
-            IgnoreReason::Configured => match named(&self.policy.ignore) {
+            IgnoreReason::Configured | IgnoreReason::Tenant => match named(&self.policy.ignore) {
                 None => (
                     named(&self.resolved),
                     "an address of a host name in ignoreip".to_owned(),
@@ -167,11 +225,7 @@ impl Engine {
                 (named(&own.collect::<Vec<IpNet>>()), reason.to_string())
             }
         };
-        match entry {
-            Some((net, Overlap::Holds)) => format!("{target} holds {}, which is {why}", entry_name(net)),
-            Some((net, Overlap::Inside)) => format!("{target} is in {}, which is {why}", entry_name(net)),
-            Some((_, Overlap::Same)) | None => format!("{target} is {why}"),
-        }
+        stands_in_the_way(target, entry, &why)
     }
 
     fn unban(&mut self, target: Target, out: &mut Vec<Verdict>) -> Reply {
@@ -249,6 +303,15 @@ impl Engine {
                 }
             }
         }
+    }
+}
+
+/// Why a target can't be banned, in words.
+fn stands_in_the_way(target: &Target, entry: Option<(IpNet, Overlap)>, why: &str) -> String {
+    match entry {
+        Some((net, Overlap::Holds)) => format!("{target} holds {}, which is {why}", entry_name(net)),
+        Some((net, Overlap::Inside)) => format!("{target} is in {}, which is {why}", entry_name(net)),
+        Some((_, Overlap::Same)) | None => format!("{target} is {why}"),
     }
 }
 

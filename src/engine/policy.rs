@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use ringfence_event::{Cause, Service, Span};
 
+use super::Tenant;
+
 /// An index into [`Policy::jails`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JailId(pub u8);
@@ -18,6 +20,8 @@ pub struct Policy {
     pub ignore: Vec<IpNet>,
     /// This machine's own addresses and those of the PBXes: never banned either.
     pub own: Vec<IpAddr>,
+    /// The PBXes' customers with values of their own, at most 1000; the first that an event's names lead to has it.
+    pub tenants: Vec<Tenant>,
     /// Bounds on memory.
     pub limits: Limits,
 }
@@ -89,6 +93,7 @@ impl Default for Policy {
             jails: Jail::built_in(),
             ignore: Vec::new(),
             own: Vec::new(),
+            tenants: Vec::new(),
             limits: Limits::default(),
         }
     }

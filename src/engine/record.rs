@@ -3,6 +3,8 @@
 use ringfence_event::{Cause, Moment, Proof, SecurityEvent, Service, Span, Transport};
 use serde::{Deserialize, Serialize};
 
+use super::tenants::Home;
+
 /// Events of one dialogue belong to one attempt within this time.
 const DIALOGUE_WINDOW: Span = Span::from_secs(32);
 /// Without a dialogue, events of one address, port and account belong to one attempt within this time.
@@ -25,6 +27,9 @@ pub(super) struct Record {
     pub(super) port: u16,
     /// Source of the latest event.
     pub(super) source: u16,
+    /// The tenant it was made at, from 1; 0 for none.
+    #[serde(default)]
+    pub(super) tenant: u16,
     lanes: u8,
     flags: u8,
     /// The worst of its events.
@@ -55,6 +60,10 @@ const LOOSE: u8 = 1;
 const ANSWERED: u8 = 2;
 const SUCCESS: u8 = 4;
 const TWINNED: u8 = 8;
+/// Its names lead to different tenants.
+const MIXED: u8 = 16;
+/// An event that named an account, or failed, has said whose it is.
+const SETTLED: u8 = 32;
 
 /// What an event says about the attempt it belongs to, hashed once.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +82,10 @@ pub(super) struct Trace {
     pub(super) ends: bool,
     /// What happened.
     pub(super) cause: Cause,
+    /// Whose attempt it tells of.
+    pub(super) home: Home,
+    /// Whether it has anything to tell of that: an account, a realm, a domain, or a tenant by its profile.
+    pub(super) says_whose: bool,
 }
 
 impl Trace {
@@ -93,6 +106,7 @@ impl Record {
             live: 0,
             port: 0,
             source: 0,
+            tenant: 0,
             lanes: 0,
             flags: (if trace.loose { LOOSE } else { 0 }) | (if trace.twinned { TWINNED } else { 0 }),
             cause: event.cause,
@@ -107,6 +121,7 @@ impl Record {
         if trace.account != 0 && (self.account == 0 || (trace.fails() && !self.failed())) {
             self.account = trace.account;
         }
+        self.settle_at(trace);
         self.cause = self.cause.max(event.cause);
         self.proof = self.proof.max(event.proof);
         self.port = event.peer.port();
@@ -120,6 +135,39 @@ impl Record {
         }
         if trace.ends {
             self.show(Shown::End, trace.lane);
+        }
+    }
+
+    /// Notes whose attempt the event says it is. A challenge without an account only stands until an event says more; where
+    /// two events disagree after that, the attempt is mixed and carries the latest tenant.
+    fn settle_at(&mut self, trace: &Trace) {
+        if !trace.says_whose {
+            return;
+        }
+        let home = trace.home;
+        if self.flags & SETTLED == 0 {
+            self.tenant = home.tenant;
+            self.flags = if home.mixed {
+                self.flags | MIXED
+            } else {
+                self.flags & !MIXED
+            };
+        } else if self.tenant != home.tenant || home.mixed {
+            self.flags |= MIXED;
+            if home.tenant != 0 {
+                self.tenant = home.tenant;
+            }
+        }
+        if trace.account != 0 || trace.fails() {
+            self.flags |= SETTLED;
+        }
+    }
+
+    /// Whose attempt it is.
+    pub(super) fn home(&self) -> Home {
+        Home {
+            tenant: self.tenant,
+            mixed: self.tenant != 0 && self.flags & MIXED != 0,
         }
     }
 

@@ -1,13 +1,18 @@
 //! What `status` and `why` show of the engine.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ringfence_event::Moment;
 
-use super::rules::{self, bits};
+use super::absolute::Overlap;
+use super::rules::bits;
+use super::shares;
 use super::suspect::{AddrKey, Suspect};
-use super::{Dossier, Engine, IgnoreReason, JailCount, JailTotals, Target, Totals};
+use super::{
+    Dossier, Engine, IgnoreReason, JailCount, JailTotals, Target, TenantCount, TenantTotals, Totals,
+};
 
 impl Engine {
     /// What is known of one address.
@@ -23,17 +28,20 @@ impl Engine {
             .of_address(addr)
             .into_iter()
             .filter_map(|target| self.bans.get(&target));
+        let shields = self.shields.around(&Target::Address(addr));
+        let off = self.rules.shares.off_everywhere();
         let counts = self
             .rules
             .jails()
             .iter()
             .zip(0_u32..)
-            .filter(|(jail, _)| jail.enabled)
+            .filter(|(_, index)| off & (1 << index) == 0)
             .map(|(jail, index)| JailCount {
                 jail: jail.name.clone(),
-                count: suspect.map_or(0, |s| self.rules.tally(index, s.records(), now).count),
-                maxretry: rules::maxretry(jail),
+                count: suspect.map_or(0, |s| self.rules.tally(index, s.records(), now, &shields).count),
+                maxretry: shares::maxretry(jail),
                 findtime: jail.findtime,
+                tenants: suspect.map_or_else(Vec::new, |s| self.tenant_counts(index, s, now, &shields)),
             });
         Dossier {
             bans: own
@@ -42,8 +50,11 @@ impl Engine {
                 .collect(),
             times_banned: self.memory.times(addr, now, self.policy.limits.memory),
             ignored: self.ignored(addr),
+            trusted: self.trusted(addr),
             counts: counts.collect(),
-            events: suspect.map(Suspect::evidence).unwrap_or_default(),
+            events: suspect
+                .map(|s| s.evidence(&self.policy.tenants))
+                .unwrap_or_default(),
             seen: suspect.map(|s| (s.first, s.last)),
         }
     }
@@ -67,7 +78,7 @@ impl Engine {
         for (_, suspect) in self.table.iter() {
             let live = suspect.records().iter().fold(0, |all, record| all | record.live);
             for jail in
-                bits(live).filter(|jail| self.rules.tally(*jail, suspect.records(), self.now).count > 0)
+                bits(live).filter(|jail| self.rules.tally(*jail, suspect.records(), self.now, &[]).count > 0)
             {
                 if let Some(jail) = jails.get_mut(jail as usize) {
                     jail.suspects += 1;
@@ -86,18 +97,62 @@ impl Engine {
             forgotten: self.counters.forgotten,
             banned: self.bans.len(),
             jails,
+            tenants: self.tenant_totals(),
         }
+    }
+
+    fn tenant_totals(&self) -> Vec<TenantTotals> {
+        let mut banned: HashMap<&str, usize> = HashMap::new();
+        for tenant in self.bans().flat_map(|ban| &ban.evidence.tenants) {
+            *banned.entry(tenant).or_default() += 1;
+        }
+        let tenants = self.policy.tenants.iter().zip(&self.counters.tenants);
+        let totals = tenants.map(|(tenant, counters)| TenantTotals {
+            tenant: tenant.name.clone(),
+            counted: counters.counted,
+            bans: counters.bans,
+            banned: banned.get(tenant.name.as_str()).copied().unwrap_or(0),
+        });
+        totals.collect()
+    }
+
+    fn tenant_counts(&self, jail: u32, suspect: &Suspect, now: Moment, shields: &[u16]) -> Vec<TenantCount> {
+        let parts = self.rules.parts(jail, suspect.records(), now, &[]);
+        let counts = parts.iter().filter_map(|part| {
+            let own = &self.rules.shares.of(part.tenant, jail)?.jail;
+            Some(TenantCount {
+                tenant: self.label(part.tenant)?.to_owned(),
+                count: part.count,
+                maxretry: shares::maxretry(own),
+                findtime: own.findtime,
+                ignored: shields.contains(&part.tenant),
+            })
+        });
+        counts.collect()
+    }
+
+    fn trusted(&self, addr: IpAddr) -> Vec<String> {
+        let target = Target::Address(addr);
+        let words = self
+            .trusting(&target)
+            .map(|(tenant, net, overlap)| match overlap {
+                Overlap::Same => format!("tenant {tenant} (its ignoreip has it)"),
+                _ => format!("tenant {tenant} (its ignoreip has {net})"),
+            });
+        words.collect()
     }
 
     fn ignored(&self, addr: IpAddr) -> Option<String> {
         let listed = |nets: &[IpNet]| nets.iter().find(|net| net.contains(&addr)).copied();
         Some(match self.absolute.reason(&Target::Address(addr))? {
             IgnoreReason::Own => "it is an address of this machine or of a PBX".to_owned(),
-            IgnoreReason::Configured => match (listed(&self.policy.ignore), listed(&self.resolved)) {
-                (Some(net), _) => format!("ignoreip has {net}"),
-                (None, Some(net)) => format!("a host name in ignoreip resolves to {net}"),
-                (None, None) => "it is in ignoreip".to_owned(),
-            },
+            IgnoreReason::Configured | IgnoreReason::Tenant => {
+                match (listed(&self.policy.ignore), listed(&self.resolved)) {
+                    (Some(net), _) => format!("ignoreip has {net}"),
+                    (None, Some(net)) => format!("a host name in ignoreip resolves to {net}"),
+                    (None, None) => "it is in ignoreip".to_owned(),
+                }
+            }
         })
     }
 }

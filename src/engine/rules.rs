@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
-use ringfence_event::{Cause, Moment, Proof, SecurityEvent, Service, Span};
+use ringfence_event::{Cause, Moment, SecurityEvent, Service, Span};
 
 use super::record::{FOLD, Record, Trace};
+use super::shares::{Shares, WHOLE};
+use super::tenants::Homes;
 use super::{Count, Jail, Policy};
 
 /// A jail's count never needs more than this; a greater `maxretry` counts as this many.
 pub(super) const MAX_RETRY: u32 = 1000;
 /// Jails at most: one bit each.
-const MAX_JAILS: usize = 32;
+pub(super) const MAX_JAILS: usize = 32;
 
 /// The jails of a policy, by bit.
 #[derive(Debug)]
 pub(super) struct Rules {
     jails: Vec<Arc<Jail>>,
+    /// The tenants, by the names that lead to them.
+    pub(super) homes: Homes,
+    /// What attempts weigh.
+    pub(super) shares: Shares,
     /// Which jails count a cause at a service.
     wanted: [[u32; Cause::ALL.len()]; Service::ALL.len()],
     /// Which jails look at a service and count attempts: a success forgives their counts of that account.
@@ -28,41 +34,28 @@ pub(super) struct Rules {
     pub(super) horizon: Span,
 }
 
-/// What a jail counts of one address now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tally {
-    /// How many.
-    pub(super) count: u32,
-    /// How many of them have a proven address.
-    pub(super) proven: u32,
-    /// The weakest proof among them.
-    pub(super) weakest: Proof,
-}
-
 impl Rules {
     /// Makes a policy ready.
     pub(super) fn new(policy: &Policy) -> Self {
+        let shares = Shares::new(policy);
+        let (jails, off) = (shares.of_nobody(), shares.off_everywhere());
         let mut rules = Self {
-            jails: policy
-                .jails
-                .iter()
-                .take(MAX_JAILS)
-                .cloned()
-                .map(Arc::new)
-                .collect(),
+            jails,
+            homes: Homes::new(&policy.tenants),
+            horizon: FOLD.max(shares.longest()),
+            shares,
             wanted: [[0; Cause::ALL.len()]; Service::ALL.len()],
             forgiving: [0; Service::ALL.len()],
             attempts: 0,
             accounts: 0,
             unanswered: 0,
-            horizon: FOLD,
         };
         for (index, jail) in policy
             .jails
             .iter()
             .take(MAX_JAILS)
             .enumerate()
-            .filter(|(_, jail)| jail.enabled)
+            .filter(|(index, _)| off & (1 << index) == 0)
         {
             rules.admit(1 << index, jail);
         }
@@ -75,7 +68,6 @@ impl Rules {
             Count::Accounts => self.accounts |= bit,
             Count::Unanswered => self.unanswered |= bit,
         }
-        self.horizon = self.horizon.max(jail.findtime);
         for (service, row) in self.wanted.iter_mut().enumerate() {
             if !jail.services.iter().any(|s| *s as usize == service) {
                 continue;
@@ -130,7 +122,7 @@ impl Rules {
         if trace.account == 0 {
             bits &= !self.accounts;
         }
-        bits
+        bits & !self.shares.off(record.home())
     }
 
     /// Whether jail `index` counts distinct accounts.
@@ -140,45 +132,18 @@ impl Rules {
 
     /// Whether some jail still counts this attempt.
     pub(super) fn holds(&self, record: &Record, now: Moment) -> bool {
-        bits(record.live).any(|index| self.counts(index, record, now))
-    }
-
-    fn counts(&self, index: u32, record: &Record, now: Moment) -> bool {
-        record.live & (1 << index) != 0
-            && self
-                .jail(index)
-                .is_some_and(|jail| now.since(record.at) < jail.findtime)
-    }
-
-    /// What jail `index` counts now: exact over the sliding window of its findtime.
-    pub(super) fn tally(&self, index: u32, records: &[Record], now: Moment) -> Tally {
-        let mut tally = Tally {
-            count: 0,
-            proven: 0,
-            weakest: Proof::Handshake,
-        };
-        for record in records.iter().filter(|record| self.counts(index, record, now)) {
-            tally.count += 1;
-            tally.proven += u32::from(record.proof > Proof::None);
-            tally.weakest = tally.weakest.min(record.proof);
-        }
-        tally
+        bits(record.live).any(|index| self.weight(index, record, now) > 0)
     }
 
     /// How near an address is to its nearest threshold, of 256.
     pub(super) fn suspicion(&self, records: &[Record], now: Moment) -> u32 {
         let live = records.iter().fold(0, |all, record| all | record.live);
         let near = |index| {
-            let maxretry = self.jail(index).map_or(1, |jail| maxretry(jail));
-            self.tally(index, records, now).count * 256 / maxretry
+            let weight = self.tally(index, records, now, &[]).weight;
+            u32::try_from(weight * 256 / WHOLE).unwrap_or(u32::MAX)
         };
         bits(live).map(near).max().unwrap_or(0)
     }
-}
-
-/// How many ban: at least 1, at most [`MAX_RETRY`].
-pub(super) fn maxretry(jail: &Jail) -> u32 {
-    jail.maxretry.clamp(1, MAX_RETRY)
 }
 
 /// The positions of the bits that are set, lowest first.

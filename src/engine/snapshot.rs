@@ -21,6 +21,8 @@ pub struct Snapshot {
     now: Moment,
     key: Key,
     jails: Vec<String>,
+    #[serde(default)]
+    tenants: Vec<String>,
     own: Vec<IpAddr>,
     resolved: Vec<IpNet>,
     twins: Vec<[u16; 2]>,
@@ -43,6 +45,12 @@ impl Engine {
             now: self.now,
             key: self.key,
             jails: self.policy.jails.iter().map(|jail| jail.name.clone()).collect(),
+            tenants: self
+                .policy
+                .tenants
+                .iter()
+                .map(|tenant| tenant.name.clone())
+                .collect(),
             own: self.policy.own.clone(),
             resolved: self.resolved.clone(),
             twins: self
@@ -99,7 +107,7 @@ impl Engine {
             engine.memory.note(addr, times, last, usize::MAX);
         }
         engine.counters = snapshot.counters;
-        engine.adopt(&snapshot.jails);
+        engine.adopt(&snapshot.jails, &snapshot.tenants);
         engine.protect(out);
         let now = engine.advance(at, out);
         while engine.table.len() > engine.policy.limits.max_tracked.max(1) {
@@ -128,7 +136,7 @@ impl Engine {
         for mut ban in bans {
             ban.target = canonical(ban.target);
             let target = ban.target;
-            let reason = if self.absolute.reason(&target).is_some() {
+            let reason = if self.is_forbidden(&ban) {
                 Some(LiftReason::Ignored)
             } else {
                 (ban.until <= now).then_some(LiftReason::Expired)

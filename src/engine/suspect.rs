@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use ringfence_event::{Moment, SecurityEvent, Span, Text};
 use serde::{Deserialize, Serialize};
 
-use super::EvidenceEvent;
 use super::evidence::{Kept, SavedKept, ShortText};
 use super::record::{Record, Trace};
 use super::rules::Rules;
 use super::table::NIL;
+use super::{EvidenceEvent, Tenant};
 
 /// Evidence kept of one address: a handful, the latest.
 pub(super) const KEPT: u32 = 6;
@@ -152,6 +152,25 @@ impl Suspect {
         }
     }
 
+    /// Lets go what nothing needs any more.
+    pub(super) fn tidy_up(&mut self, now: Moment, rules: &Rules) {
+        if let Attempts::Several(records, _) = &mut self.attempts {
+            tidy(records, now, rules);
+        }
+    }
+
+    /// Changes the tenant of everything that is known of it.
+    pub(super) fn rehome(&mut self, place: impl Fn(u16) -> u16) {
+        for record in self.records_mut() {
+            record.tenant = place(record.tenant);
+        }
+        if let Attempts::Several(_, rest) = &mut self.attempts {
+            for kept in &mut rest.kept {
+                kept.tenant = place(kept.tenant);
+            }
+        }
+    }
+
     /// What has led to one decision leads to no second one: `jail` no longer counts any attempt so far.
     pub(super) fn spend(&mut self, jail: u32, now: Moment, rules: &Rules) {
         for record in self.records_mut() {
@@ -190,7 +209,7 @@ impl Suspect {
         };
         let known = rest.kept.iter_mut().rfind(|kept| kept.is_of(trace));
         if let Some(kept) = known.filter(|_| !fresh) {
-            kept.raise(now, event);
+            kept.raise(now, event, trace);
             return;
         }
         if rest.kept.len() >= KEPT as usize {
@@ -204,10 +223,13 @@ impl Suspect {
     }
 
     /// What is kept of it, oldest first.
-    pub(super) fn evidence(&self) -> Vec<EvidenceEvent> {
+    pub(super) fn evidence(&self, tenants: &[Tenant]) -> Vec<EvidenceEvent> {
         match &self.attempts {
-            Attempts::Several(_, rest) => rest.kept.iter().map(Kept::show).collect(),
-            _ => self.evidence_of_only().iter().map(Kept::show).collect(),
+            Attempts::Several(_, rest) => rest.kept.iter().map(|kept| kept.show(tenants)).collect(),
+            _ => {
+                let only = self.evidence_of_only();
+                only.iter().map(|kept| kept.show(tenants)).collect()
+            }
         }
     }
 

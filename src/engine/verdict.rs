@@ -64,6 +64,8 @@ pub enum Verdict {
         reason: IgnoreReason,
         /// The jail whose threshold was reached.
         jail: String,
+        /// The tenants that trust it, when that is why; at most a handful.
+        tenants: Vec<String>,
     },
 }
 
@@ -102,6 +104,10 @@ pub struct Evidence {
     pub attempts: u32,
     /// The weakest proof among the counted attempts.
     pub proof: Proof,
+    /// The tenants whose attempts counted, the greatest share first, and those that trust the address but were attacked as
+    /// well; at most eight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
     /// The latest events of the address, oldest first; at most a handful.
     pub events: Vec<EvidenceEvent>,
 }
@@ -119,6 +125,9 @@ pub struct EvidenceEvent {
     pub source: u16,
     /// The account, escaped.
     pub account: String,
+    /// The tenant it was tried at; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
     /// Source port, 0 when unknown.
     pub port: u16,
     /// Transport.
@@ -156,6 +165,8 @@ pub enum IgnoreReason {
     Configured,
     /// One of this machine's own addresses, or a PBX's.
     Own,
+    /// Listed in the `ignoreip` of tenants that it has not attacked.
+    Tenant,
 }
 
 /// Something a person should know.

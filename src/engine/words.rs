@@ -18,8 +18,14 @@ impl fmt::Display for Verdict {
                 term => write!(f, "extend {} to {term} in all: {}", ban.target, Why(ban)),
             },
             Self::Lift { target, reason } => write!(f, "lift {target}: {reason}"),
-            Self::Ignore { target, reason, jail } => {
-                write!(f, "ignore {target}: it reached jail {jail}, but is {reason}")
+            Self::Ignore {
+                target,
+                reason,
+                jail,
+                tenants,
+            } => {
+                write!(f, "ignore {target}: it reached jail {jail}, but is {reason}")?;
+                tenants.iter().try_for_each(|tenant| write!(f, " {tenant}"))
             }
             Self::Alert(Alert::TableFull { forgotten }) => write!(
                 f,
@@ -52,6 +58,11 @@ impl fmt::Display for Why<'_> {
         } = self.0;
         let proof = evidence.proof.name();
         write!(f, "jail {jail}, {} counted, proof {proof}", evidence.attempts)?;
+        match evidence.tenants.as_slice() {
+            [] => {}
+            [tenant] => write!(f, ", tenant {tenant}")?,
+            tenants => write!(f, ", tenants {}", tenants.join(" "))?,
+        }
         // 0: no jail that counts bans has banned it
         if *count > 0 {
             write!(f, ", ban number {count}")?;
@@ -76,6 +87,7 @@ impl fmt::Display for IgnoreReason {
         f.write_str(match self {
             Self::Configured => "in ignoreip",
             Self::Own => "an address of this machine or of a PBX",
+            Self::Tenant => "in the ignoreip of a tenant that it has not attacked:",
         })
     }
 }
@@ -97,7 +109,7 @@ mod tests {
             evidence: Evidence {
                 attempts: 5,
                 proof: Proof::Handshake,
-                events: Vec::new(),
+                ..Evidence::default()
             },
         }
     }
@@ -142,8 +154,28 @@ mod tests {
                     target,
                     reason: IgnoreReason::Own,
                     jail: "auth".into(),
+                    tenants: Vec::new(),
                 },
                 "ignore 192.0.2.1: it reached jail auth, but is an address of this machine or of a PBX",
+            ),
+            (
+                Verdict::Ignore {
+                    target,
+                    reason: IgnoreReason::Tenant,
+                    jail: "auth".into(),
+                    tenants: vec!["acme".into(), "beta".into()],
+                },
+                "ignore 192.0.2.1: it reached jail auth, but is in the ignoreip of a tenant that it has not attacked: acme beta",
+            ),
+            (
+                Verdict::Ban(Ban {
+                    evidence: Evidence {
+                        tenants: vec!["acme".into(), "beta".into()],
+                        ..ban(0, 0).evidence
+                    },
+                    ..ban(3_601_000, 2)
+                }),
+                "ban 2001:db8::/64 for 1h: jail auth, 5 counted, proof handshake, tenants acme beta, ban number 2",
             ),
             (
                 Verdict::Alert(Alert::TableFull { forgotten: 3 }),

@@ -23,6 +23,7 @@ impl Kept {
     pub(super) fn new(ban: &Ban) -> Self {
         let evidence = Evidence {
             events: Vec::new(),
+            tenants: ban.evidence.tenants.clone(),
             ..ban.evidence
         };
         let times = if ban.count > 0 {
@@ -41,13 +42,13 @@ impl Kept {
     }
 }
 
-const INSERT: &str = "INSERT INTO bans (target, since, until, jail, count, attempts, proof, times, times_until) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (target) DO UPDATE SET since = excluded.since, \
+const INSERT: &str = "INSERT INTO bans (target, since, until, jail, count, attempts, proof, times, times_until, \
+     tenants) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (target) DO UPDATE SET since = excluded.since, \
      until = excluded.until, jail = excluded.jail, count = excluded.count, attempts = excluded.attempts, \
-     proof = excluded.proof, \
+     proof = excluded.proof, tenants = excluded.tenants, \
      times = CASE WHEN excluded.times > 0 THEN excluded.times ELSE times END, \
      times_until = CASE WHEN excluded.times > 0 THEN excluded.times_until ELSE times_until END";
-const COLUMNS: &str = "target, since, until, jail, count, attempts, proof, times, times_until";
+const COLUMNS: &str = "target, since, until, jail, count, attempts, proof, times, times_until, tenants";
 
 /// Writes a ban; what is known of earlier ones of the same target stays.
 pub(super) fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
@@ -62,6 +63,7 @@ pub(super) fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
         ban.evidence.proof.name(),
         kept.times.0,
         sql_time(kept.times.1),
+        ban.evidence.tenants.join(" "),
     ])?;
     Ok(())
 }
@@ -96,6 +98,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
     let (Some(target), Some(proof)) = (parse_target(target), parse_proof(proof)) else {
         return Ok(None);
     };
+    let tenants: String = row.get(9)?;
     let ban = Ban {
         target,
         since: moment(row.get(1)?),
@@ -105,6 +108,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
         evidence: Evidence {
             attempts: row.get(5)?,
             proof,
+            tenants: tenants.split_whitespace().map(ToOwned::to_owned).collect(),
             events: Vec::new(),
         },
     };

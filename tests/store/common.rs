@@ -43,12 +43,14 @@ pub fn ban_of(target: Target, until: Moment, count: u32) -> Ban {
         service: Service::PjSip,
         source: 0,
         account: "alice\\x00".into(),
+        tenant: "acme".into(),
         port: 5060,
         transport: Transport::Udp,
     };
     let evidence = Evidence {
         attempts: 5,
         proof: Proof::Answered,
+        tenants: vec!["acme".into(), "beta.2".into()],
         events: vec![event; 3],
     };
     Ban {

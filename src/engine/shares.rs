@@ -1,0 +1,266 @@
+//! What an attempt weighs: its share of a threshold, by the values of its tenant or the shared ones.
+//!
+//! A jail bans when the sum of 1/maxretry over what it counts reaches 1, each with the `maxretry` that holds for it. With one
+//! set of values that is exactly the maxretry-th; whoever spreads attempts over many tenants gains nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ringfence_event::{Moment, Proof, Span};
+
+use super::record::Record;
+use super::rules::{MAX_JAILS, MAX_RETRY, Rules};
+use super::tenants::{Home, MOST_TENANTS};
+use super::{Jail, Policy};
+
+/// A whole threshold. A weight is this divided by `maxretry`, rounded up: m of them reach it, and m − 1 never do while m is
+/// at most 1000.
+pub(super) const WHOLE: u64 = 1 << 32;
+
+/// What holds for one tenant, or for nobody's attempts, in one jail.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// What an attempt weighs; 0 where the jail is off.
+    weight: u64,
+    findtime: Span,
+    pub(super) jail: Arc<Jail>,
+}
+
+/// Every jail's terms, by tenant; those without a tenant first.
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    jails: usize,
+    terms: Vec<Terms>,
+    /// The jails that are off, one bit each, by tenant.
+    off: Vec<u32>,
+}
+
+/// What a jail counts of one address now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally {
+    /// How many.
+    pub(super) count: u32,
+    /// How many of them have a proven address.
+    pub(super) proven: u32,
+    /// The weakest proof among them.
+    pub(super) weakest: Proof,
+    /// What they weigh together; [`WHOLE`] bans.
+    pub(super) weight: u64,
+}
+
+/// One tenant's part of what a jail counts of an address.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    pub(super) tenant: u16,
+    pub(super) count: u32,
+    pub(super) weight: u64,
+    mixed: bool,
+}
+
+impl Terms {
+    fn new(jail: Arc<Jail>) -> Self {
+        Self {
+            weight: if jail.enabled {
+                WHOLE.div_ceil(u64::from(maxretry(&jail)))
+            } else {
+                0
+            },
+            findtime: jail.findtime,
+            jail,
+        }
+    }
+
+    fn weight_at(&self, age: Span) -> u64 {
+        if age < self.findtime { self.weight } else { 0 }
+    }
+}
+
+impl Shares {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let shared: Vec<Terms> = policy
+            .jails
+            .iter()
+            .take(MAX_JAILS)
+            .cloned()
+            .map(|jail| Terms::new(Arc::new(jail)))
+            .collect();
+        let mut shares = Self {
+            jails: shared.len(),
+            ..Self::default()
+        };
+        for tenant in policy.tenants.iter().take(MOST_TENANTS) {
+            shares.terms.extend(shared.iter().map(|terms| {
+                let own = tenant.jails.iter().find(|own| own.name == terms.jail.name);
+                own.map_or_else(|| terms.clone(), |own| Terms::new(Arc::new(own.clone())))
+            }));
+        }
+        shares.terms.splice(0..0, shared);
+        let rows = shares.terms.chunks(shares.jails.max(1));
+        shares.off = rows
+            .map(|row| {
+                let off = row.iter().zip(0_u32..).filter(|(terms, _)| terms.weight == 0);
+                off.fold(0, |all, (_, index)| all | 1 << index)
+            })
+            .collect();
+        shares
+    }
+
+    /// The shared jails, by bit.
+    pub(super) fn of_nobody(&self) -> Vec<Arc<Jail>> {
+        let shared = self.terms.iter().take(self.jails);
+        shared.map(|terms| Arc::clone(&terms.jail)).collect()
+    }
+
+    pub(super) fn of(&self, tenant: u16, jail: u32) -> Option<&Terms> {
+        self.terms.get(usize::from(tenant) * self.jails + jail as usize)
+    }
+
+    /// Jails that count nothing of such attempts. A mixed one is counted where either set of values counts it.
+    pub(super) fn off(&self, home: Home) -> u32 {
+        let off = |tenant: u16| self.off.get(usize::from(tenant)).copied().unwrap_or(0);
+        if home.mixed {
+            off(home.tenant) & off(0)
+        } else {
+            off(home.tenant)
+        }
+    }
+
+    /// The jails that are off for everybody.
+    pub(super) fn off_everywhere(&self) -> u32 {
+        self.off.iter().fold(u32::MAX, |all, off| all & off)
+    }
+
+    /// The longest findtime of any jail that counts anything.
+    pub(super) fn longest(&self) -> Span {
+        let on = self.terms.iter().filter(|terms| terms.weight > 0);
+        on.map(|terms| terms.findtime).max().unwrap_or_default()
+    }
+
+    /// What an attempt of this age weighs: a mixed one never less than without its tenant.
+    pub(super) fn weight(&self, jail: u32, home: Home, age: Span) -> u64 {
+        let own = self.of(home.tenant, jail).map_or(0, |terms| terms.weight_at(age));
+        if home.mixed {
+            own.max(self.of(0, jail).map_or(0, |terms| terms.weight_at(age)))
+        } else {
+            own
+        }
+    }
+
+    /// From what age on an attempt counts no longer.
+    pub(super) fn lifetime(&self, jail: u32, home: Home) -> Span {
+        let span = |tenant| {
+            let terms = self.of(tenant, jail).filter(|terms| terms.weight > 0);
+            terms.map_or(Span::ZERO, |terms| terms.findtime)
+        };
+        if home.mixed {
+            span(home.tenant).max(span(0))
+        } else {
+            span(home.tenant)
+        }
+    }
+}
+
+impl Rules {
+    /// What an attempt weighs in jail `index` now, whoever its address belongs to.
+    pub(super) fn weight(&self, index: u32, record: &Record, now: Moment) -> u64 {
+        if record.live & (1 << index) == 0 {
+            return 0;
+        }
+        self.shares.weight(index, record.home(), now.since(record.at))
+    }
+
+    /// What jail `index` counts now: exact over the sliding window of each attempt's findtime. Attempts at the tenants in
+    /// `shields`, whose `ignoreip` holds the address, lead to nothing unless they are mixed.
+    pub(super) fn tally(&self, index: u32, records: &[Record], now: Moment, shields: &[u16]) -> Tally {
+        let mut tally = Tally {
+            count: 0,
+            proven: 0,
+            weakest: Proof::Handshake,
+            weight: 0,
+        };
+        for record in records {
+            let weight = self.weight(index, record, now);
+            if weight == 0 || is_shielded(record.home(), shields) {
+                continue;
+            }
+            tally.count += 1;
+            tally.proven += u32::from(record.proof > Proof::None);
+            tally.weakest = tally.weakest.min(record.proof);
+            tally.weight += weight;
+        }
+        tally
+    }
+
+    /// What jail `index` counts, by tenant: the greatest share first, of equal ones the stricter, of those the earlier in the
+    /// configuration, no tenant last.
+    pub(super) fn parts(&self, index: u32, records: &[Record], now: Moment, shields: &[u16]) -> Vec<Part> {
+        let mut parts: BTreeMap<u16, Part> = BTreeMap::new();
+        for record in records {
+            let (home, weight) = (record.home(), self.weight(index, record, now));
+            if weight == 0 || is_shielded(home, shields) {
+                continue;
+            }
+            let part = parts.entry(home.tenant).or_default();
+            part.tenant = home.tenant;
+            part.count += 1;
+            part.weight += weight;
+            part.mixed |= home.mixed;
+        }
+        let mut parts: Vec<Part> = parts.into_values().collect();
+        let strict = |part: &Part| self.values_of(index, part).map(|jail| strictness(&jail));
+        parts.sort_by(|a, b| {
+            (b.weight, strict(b))
+                .cmp(&(a.weight, strict(a)))
+                .then(a.tenant.wrapping_sub(1).cmp(&b.tenant.wrapping_sub(1)))
+        });
+        parts
+    }
+
+    /// The values by which a part bans: where it has mixed attempts, the stricter of its tenant's and the shared ones.
+    pub(super) fn values_of(&self, index: u32, part: &Part) -> Option<Arc<Jail>> {
+        let own = &self.shares.of(part.tenant, index)?.jail;
+        let shared = &self.shares.of(0, index)?.jail;
+        let stricter = part.mixed && strictness(shared) > strictness(own);
+        Some(Arc::clone(if stricter { shared } else { own }))
+    }
+
+    /// What the live attempts at one tenant weigh alone.
+    pub(super) fn weight_alone(&self, index: u32, records: &[Record], now: Moment, tenant: u16) -> u64 {
+        let its_own = records.iter().filter(|record| record.home().tenant == tenant);
+        its_own.map(|record| self.weight(index, record, now)).sum()
+    }
+}
+
+/// Whether its address stands in its own tenant's `ignoreip`.
+pub(super) fn is_shielded(home: Home, shields: &[u16]) -> bool {
+    !shields.is_empty() && !home.mixed && shields.contains(&home.tenant)
+}
+
+/// How many ban: at least 1, at most [`MAX_RETRY`].
+pub(super) fn maxretry(jail: &Jail) -> u32 {
+    jail.maxretry.clamp(1, MAX_RETRY)
+}
+
+/// How hard a jail bans, first by how long.
+fn strictness(jail: &Jail) -> (Span, Option<(u32, Span)>) {
+    let growth = jail.escalation.map(|growth| (growth.factor, growth.maximum));
+    (jail.bantime, growth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_as_maxretry_reach_the_whole_and_one_less_never() {
+        for retries in 1..=MAX_RETRY {
+            let jail = Jail {
+                maxretry: retries,
+                ..Jail::built_in()[0].clone()
+            };
+            let weight = Terms::new(Arc::new(jail)).weight;
+            assert!(weight * u64::from(retries) >= WHOLE, "{retries}");
+            assert!(weight * u64::from(retries - 1) < WHOLE, "{retries}");
+        }
+    }
+}
