@@ -39,6 +39,6 @@ pub fn run(global: &Global, out: &mut dyn Write) -> Result<Exit, CliError> {
             ban.tenants.join(" "),
         ]);
     }
-    written(table.print(out))?;
+    written(table.without_empty_last().print(out))?;
     Ok(Exit::Ok)
 }

@@ -21,6 +21,16 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells);
     }
 
+    /// Leaves out the last column when there is nothing in it: what only some configurations have.
+    pub fn without_empty_last(mut self) -> Self {
+        let mut cells = self.rows.iter().skip(1).filter_map(|row| row.last());
+        if cells.all(String::is_empty) {
+            let name = self.rows.first_mut().and_then(|names| names.last_mut());
+            name.into_iter().for_each(String::clear);
+        }
+        self
+    }
+
     /// Prints every row; the last column is not padded.
     pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut widths = [0; N];
@@ -44,6 +54,17 @@ impl<const N: usize> Table<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_last_column_without_anything_is_left_out() {
+        for (cell, printed) in [("", "NAME\nx\n"), ("acme", "NAME  TENANTS\nx     acme\n")] {
+            let mut table = Table::new(&["name", "tenants"]);
+            table.row(["x".into(), cell.into()]);
+            let mut out = Vec::new();
+            table.without_empty_last().print(&mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), printed);
+        }
+    }
 
     #[test]
     fn columns_are_aligned() {

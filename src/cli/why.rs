@@ -111,7 +111,7 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
                 event.tenant.clone(),
             ]);
         }
-        table.print(out)?;
+        table.without_empty_last().print(out)?;
     }
     if !why.history.is_empty() {
         writeln!(out, "\nHistory, newest first:")?;
@@ -130,7 +130,7 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
                     .unwrap_or_default(),
             ]);
         }
-        table.print(out)?;
+        table.without_empty_last().print(out)?;
     }
     Ok(())
 }

@@ -105,6 +105,7 @@ fn own(name: &str) -> Jail {
 }
 
 fn adjusted(section: &mut Section<'_>, mut jail: Jail) -> Jail {
+    on_or_off(section, &mut jail);
     let counts = [
         ("attempts", Count::Attempts),
         ("accounts", Count::Accounts),
@@ -123,12 +124,16 @@ fn adjusted(section: &mut Section<'_>, mut jail: Jail) -> Jail {
     jail
 }
 
-/// What tenants can have values of their own for: whether the jail is on, when it bans, and for how long.
-pub(super) fn tolerance(section: &mut Section<'_>, jail: &mut Jail) {
-    let second = Span::from_secs(1);
+/// Whether the jail is on.
+pub(super) fn on_or_off(section: &mut Section<'_>, jail: &mut Jail) {
     if let Some(enabled) = section.flag("enabled") {
         jail.enabled = enabled.value;
     }
+}
+
+/// When it bans, and for how long.
+pub(super) fn tolerance(section: &mut Section<'_>, jail: &mut Jail) {
+    let second = Span::from_secs(1);
     if let Some(maxretry) = section.number("maxretry", 1..=MOST_RETRIES) {
         jail.maxretry = u32::try_from(maxretry.value).unwrap_or(u32::MAX);
     }

@@ -2,7 +2,7 @@
 
 use super::findings::Issue;
 use super::ignoreip;
-use super::jails::tolerance;
+use super::jails::{on_or_off, tolerance};
 use super::place::{At, Place};
 use super::section::{Section, nearest, words};
 use super::tree::{Node, Value, list_of_named};
@@ -251,6 +251,7 @@ fn own_jails(section: &mut Section<'_>, jails: &[Jail]) -> Vec<Jail> {
             continue;
         };
         let mut jail = shared.clone();
+        on_or_off(&mut section, &mut jail);
         tolerance(&mut section, &mut jail);
         for key in ["count", "causes", "services"] {
             shared_only(&mut section, key);
