@@ -12,17 +12,46 @@ use std::collections::BTreeMap;
 
 use engine_world::{event, over_tcp, start};
 use proptest::prelude::*;
-use ringfence::engine::{Engine, Policy, Target, Verdict};
-use ringfence_event::{Cause, SecurityEvent, Span};
+use ringfence::engine::{Engine, Escalation, Jail, Names, Pattern, Policy, Target, Tenant, Verdict};
+use ringfence_event::{Cause, SecurityEvent, Span, Text};
 
 const NAMES: [&str; 3] = ["alice", "bob", "9999"];
 const HOSTS: u8 = 3;
-/// maxretry, findtime and bantime in milliseconds, whether bans grow: auth, enumeration, flood.
-const JAILS: [(&str, usize, u64, u64, bool); 3] = [
-    ("auth", 3, 10_000, 30_000, true),
-    ("enumeration", 2, 20_000, 60_000, true),
-    ("flood", 4, 5_000, 45_000, false),
+const JAILS: [&str; 3] = ["auth", "enumeration", "flood"];
+/// maxretry, findtime and bantime in milliseconds, whether bans grow; `None`: off.
+type Values = Option<(u64, u64, u64, bool)>;
+/// Of nobody, of tenant a, of tenant b; each for auth, enumeration, flood.
+const VALUES: [[Values; 3]; 3] = [
+    [
+        Some((3, 10_000, 30_000, true)),
+        Some((2, 20_000, 60_000, true)),
+        Some((4, 5_000, 45_000, false)),
+    ],
+    [
+        Some((2, 4_000, 50_000, false)),
+        Some((3, 20_000, 60_000, true)),
+        Some((8, 5_000, 45_000, false)),
+    ],
+    [
+        Some((5, 15_000, 20_000, true)),
+        None,
+        Some((4, 5_000, 10_000, true)),
+    ],
 ];
+/// Every maxretry divides it.
+const WHOLE: u64 = 120;
+/// Realm and domain, whose attempt that is, and whether they disagree.
+const PLACES: [(&str, &str, usize, bool); 7] = [
+    ("x", "x", 0, false),
+    ("", "", 0, false),
+    ("A.example", "a.example", 1, false),
+    ("b.example", "b.example", 2, false),
+    ("a.example", "b.example", 1, true),
+    ("b.example", "x", 2, true),
+    ("x", "b.example", 2, true),
+];
+/// Tenant a trusts it.
+const TRUSTED: u8 = 1;
 const MEMORY: u64 = 120_000;
 const LONGEST: u64 = 200_000;
 
@@ -50,10 +79,19 @@ enum Meaning {
 }
 
 impl Try {
-    fn told(self, host: u8, name: &str, call: usize, tcp: bool) -> Vec<(Meaning, SecurityEvent)> {
+    fn told(
+        self,
+        host: u8,
+        name: &str,
+        place: usize,
+        call: usize,
+        tcp: bool,
+    ) -> Vec<(Meaning, SecurityEvent)> {
         let (addr, call) = (format!("198.51.100.{host}"), format!("call-{call}"));
         let tell = |cause, name: &str| {
-            let event = event(&addr, cause, name, &call);
+            let mut event = event(&addr, cause, name, &call);
+            event.tenant = Text::from(PLACES[place].0);
+            event.domain = Text::from(PLACES[place].1);
             if tcp { over_tcp(event) } else { event }
         };
         let open = (Meaning::Open, tell(Cause::Challenged, name));
@@ -79,8 +117,55 @@ impl Try {
 struct Counted {
     at: u64,
     name: usize,
+    place: usize,
     call: usize,
     tcp: bool,
+}
+
+impl Counted {
+    fn tenant(&self) -> usize {
+        PLACES[self.place].2
+    }
+
+    fn mixed(&self) -> bool {
+        PLACES[self.place].3
+    }
+
+    /// An account is one of its realm.
+    fn account(&self) -> (usize, &str) {
+        (self.name, PLACES[self.place].0)
+    }
+
+    /// The values that may hold for it.
+    fn values(&self, jail: usize) -> Vec<(u64, u64, u64, bool)> {
+        let shared = self.mixed().then_some(VALUES[0][jail]);
+        [Some(VALUES[self.tenant()][jail]), shared]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()
+    }
+
+    fn weight(&self, jail: usize, now: u64) -> u64 {
+        let live = self
+            .values(jail)
+            .into_iter()
+            .filter(|values| now - self.at < values.1);
+        live.map(|values| WHOLE / values.0).max().unwrap_or(0)
+    }
+
+    fn ends(&self, jail: usize) -> u64 {
+        self.values(jail)
+            .iter()
+            .map(|values| self.at + values.1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Leads to nothing: tenant a trusts the host.
+    fn covered(&self, host: u8) -> bool {
+        host == TRUSTED && self.tenant() == 1 && !self.mixed()
+    }
 }
 
 #[derive(Default)]
@@ -92,6 +177,8 @@ struct Naive {
     bans: BTreeMap<u8, (u64, usize, bool)>,
     /// How often, and when the last one ends.
     past: BTreeMap<u8, (u32, u64)>,
+    /// Until when no refusal is told.
+    quiet: u64,
     said: Vec<String>,
 }
 
@@ -114,18 +201,15 @@ impl Naive {
     fn hear(&mut self, meaning: Meaning, host: u8, new: &Counted) {
         match meaning {
             Meaning::Open => self.add(host, 2, new),
-            Meaning::NoSuch => {
-                self.list(host, 1).retain(|old| old.name != new.name);
-                self.add(host, 1, new);
-            }
+            Meaning::NoSuch => self.add(host, 1, new),
             Meaning::Failed => {
                 self.list(host, 2).retain(|old| old.call != new.call);
                 self.add(host, 0, new);
             }
             Meaning::Succeeded => {
                 self.list(host, 2)
-                    .retain(|old| old.call != new.call && old.name != new.name);
-                self.list(host, 0).retain(|old| old.name != new.name);
+                    .retain(|old| old.call != new.call && old.account() != new.account());
+                self.list(host, 0).retain(|old| old.account() != new.account());
             }
             Meaning::Again => {}
         }
@@ -136,19 +220,78 @@ impl Naive {
     }
 
     fn add(&mut self, host: u8, jail: usize, new: &Counted) {
-        let (_, maxretry, findtime, _, _) = JAILS[jail];
         let now = self.now;
-        let list = self.list(host, jail);
-        list.push(new.clone());
-        list.retain(|old| now - old.at < findtime);
-        if list.len() >= maxretry {
-            let reached = std::mem::take(list);
-            self.decide(host, jail, &reached);
+        if new.weight(jail, now) == 0 {
+            return;
         }
+        let list = self.list(host, jail);
+        if jail == 1 {
+            list.retain(|old| old.account() != new.account());
+        }
+        list.push(new.clone());
+        list.retain(|old| old.weight(jail, now) > 0);
+        let list = list.clone();
+        let reached: Vec<Counted> = list.iter().filter(|old| !old.covered(host)).cloned().collect();
+        let sum = |list: &[Counted]| list.iter().map(|old| old.weight(jail, now)).sum::<u64>();
+        let at_a: Vec<Counted> = list.iter().filter(|old| old.tenant() == 1).cloned().collect();
+        if sum(&reached) >= WHOLE && (host != TRUSTED || sum(&at_a) >= WHOLE) {
+            self.list(host, jail).clear();
+            self.decide(host, jail, &reached);
+            return;
+        }
+        if host != TRUSTED {
+            return;
+        }
+        if sum(&reached) >= WHOLE && self.quiet <= now {
+            self.quiet = now + VALUES[0][jail].unwrap().1;
+            self.said.push(format!("ignore {host} {} a", JAILS[jail]));
+        }
+        // Kept is what is needed, of what counts longest, to reach the threshold and that of tenant a.
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse((list[*at].ends(jail), *at)));
+        let (mut all, mut alone, mut needed) = (0, 0, Vec::new());
+        for at in order {
+            let (old, weight) = (&list[at], list[at].weight(jail, now));
+            if (!old.covered(host) && all < WHOLE) || (old.tenant() == 1 && alone < WHOLE) {
+                needed.push(old.call);
+            }
+            all += if old.covered(host) { 0 } else { weight };
+            alone += if old.tenant() == 1 { weight } else { 0 };
+        }
+        self.list(host, jail).retain(|old| needed.contains(&old.call));
+    }
+
+    /// The tenants by their shares, the greatest first, and the values of the first.
+    fn shares(&self, jail: usize, reached: &[Counted]) -> (Vec<usize>, (u64, u64, u64, bool)) {
+        let mut parts = Vec::new();
+        for tenant in [1, 2, 0] {
+            let its: Vec<&Counted> = reached.iter().filter(|old| old.tenant() == tenant).collect();
+            let weight: u64 = its.iter().map(|old| old.weight(jail, self.now)).sum();
+            let mixed = its.iter().any(|old| old.mixed());
+            let own = VALUES[tenant][jail];
+            let shared = VALUES[0][jail].filter(|_| mixed);
+            let strictest = [own, shared]
+                .into_iter()
+                .flatten()
+                .max_by_key(|values| (values.2, values.3));
+            parts.extend(
+                strictest
+                    .filter(|_| weight > 0)
+                    .map(|values| (weight, tenant, values)),
+            );
+        }
+        parts.sort_by_key(|(weight, _, values)| std::cmp::Reverse((*weight, values.2, values.3)));
+        (parts.iter().map(|part| part.1).collect(), parts[0].2)
     }
 
     fn decide(&mut self, host: u8, jail: usize, reached: &[Counted]) {
-        let (name, _, _, bantime, grows) = JAILS[jail];
+        let (mut tenants, (_, _, bantime, grows)) = self.shares(jail, reached);
+        tenants.retain(|tenant| *tenant != 0);
+        if host == TRUSTED && !tenants.contains(&1) {
+            tenants.push(1);
+        }
+        let tenants: String = tenants.iter().map(|tenant| ["", "a", "b"][*tenant]).collect();
+        let name = JAILS[jail];
         let proven = reached.iter().filter(|counted| counted.tcp).count();
         let grows = grows && 2 * proven >= reached.len();
         let earlier = self
@@ -173,24 +316,55 @@ impl Naive {
         }
         self.bans.insert(host, (until, jail, raised || grows));
         let word = if present.is_some() { "extend" } else { "ban" };
-        self.said
-            .push(format!("{word} {host} {name} {term} {times} {}", reached.len()));
+        self.said.push(format!(
+            "{word} {host} {name} {term} {times} {} {tenants}",
+            reached.len()
+        ));
     }
 }
 
 fn policy() -> Policy {
     let mut policy = Policy::default();
     policy.limits.memory = Span::from_millis(MEMORY);
-    for (jail, (name, maxretry, findtime, bantime, grows)) in policy.jails.iter_mut().zip(JAILS) {
+    let set = |jail: &mut Jail, name: &str, values: Values| {
         assert_eq!(jail.name, name);
-        jail.maxretry = u32::try_from(maxretry).unwrap();
-        jail.findtime = Span::from_millis(findtime);
-        jail.bantime = Span::from_millis(bantime);
-        assert_eq!(jail.escalation.is_some(), grows);
-        if let Some(escalation) = &mut jail.escalation {
-            escalation.maximum = Span::from_millis(LONGEST);
+        jail.enabled = values.is_some();
+        if let Some((maxretry, findtime, bantime, grows)) = values {
+            jail.maxretry = u32::try_from(maxretry).unwrap();
+            jail.findtime = Span::from_millis(findtime);
+            jail.bantime = Span::from_millis(bantime);
+            jail.escalation = grows.then_some(Escalation {
+                factor: 2,
+                maximum: Span::from_millis(LONGEST),
+            });
         }
+    };
+    for ((jail, name), values) in policy.jails.iter_mut().zip(JAILS).zip(VALUES[0]) {
+        set(jail, name, values);
     }
+    policy.tenants = ["a", "b"]
+        .into_iter()
+        .zip(&VALUES[1..])
+        .map(|(tenant, values)| {
+            let mut jails = policy.jails.clone();
+            for ((jail, name), values) in jails.iter_mut().zip(JAILS).zip(values) {
+                set(jail, name, *values);
+            }
+            Tenant {
+                name: tenant.into(),
+                names: Names {
+                    domain: vec![Pattern::folded(&format!("{tenant}.example"))],
+                    ..Names::default()
+                },
+                ignore: if tenant == "a" {
+                    vec![format!("198.51.100.{TRUSTED}/32").parse().unwrap()]
+                } else {
+                    Vec::new()
+                },
+                jails,
+            }
+        })
+        .collect();
     policy
 }
 
@@ -199,18 +373,25 @@ fn say(verdict: &Verdict, now: u64) -> String {
     let ban = |word: &str, ban: &ringfence::engine::Ban| {
         let term = ban.until.since(start()).as_millis() - now;
         format!(
-            "{word} {} {} {term} {} {}",
+            "{word} {} {} {term} {} {} {}",
             host(&ban.target),
             ban.jail,
             ban.count,
-            ban.evidence.attempts
+            ban.evidence.attempts,
+            ban.evidence.tenants.concat()
         )
     };
     match verdict {
         Verdict::Ban(new) => ban("ban", new),
         Verdict::Extend(new) => ban("extend", new),
         Verdict::Lift { target, .. } => format!("lift {}", host(target)),
-        other => format!("{other:?}"),
+        Verdict::Ignore {
+            target,
+            jail,
+            tenants,
+            ..
+        } => format!("ignore {} {jail} {}", host(target), tenants.concat()),
+        other @ Verdict::Alert(_) => format!("{other:?}"),
     }
 }
 
@@ -233,20 +414,20 @@ proptest! {
     #[test]
     fn every_verdict_is_the_naive_one(
         tries in prop::collection::vec(
-            (prop_oneof![9 => 0..6_u64, 1 => 0..160_u64].prop_map(|n| n * 500), 0..HOSTS, any_try(), 0..3_usize, any::<bool>()),
+            (prop_oneof![9 => 0..6_u64, 1 => 0..160_u64].prop_map(|n| n * 500), 0..HOSTS, any_try(), 0..3_usize, 0..PLACES.len(), any::<bool>()),
             0..120,
         ),
     ) {
         let mut engine = Engine::new(policy(), 3);
         let mut naive = Naive::default();
         let mut said = Vec::new();
-        for (call, (pause, host, kind, name, tcp)) in tries.into_iter().enumerate() {
+        for (call, (pause, host, kind, name, place, tcp)) in tries.into_iter().enumerate() {
             naive.pass(pause);
-            for (meaning, event) in kind.told(host, NAMES[name], call, tcp) {
+            for (meaning, event) in kind.told(host, NAMES[name], place, call, tcp) {
                 let mut out = Vec::new();
                 engine.observe(start() + Span::from_millis(naive.now), &event, &mut out);
                 said.extend(out.iter().map(|verdict| say(verdict, naive.now)));
-                naive.hear(meaning, host, &Counted { at: naive.now, name, call, tcp });
+                naive.hear(meaning, host, &Counted { at: naive.now, name, place, call, tcp });
             }
         }
         prop_assert_eq!(said, naive.said);

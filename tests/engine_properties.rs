@@ -13,10 +13,12 @@ use std::net::IpAddr;
 
 use engine_world::{event, ip, start};
 use proptest::prelude::*;
-use ringfence::engine::{Engine, Jail, Policy, Snapshot, Target, Verdict};
+use ringfence::engine::{Engine, Jail, Names, Pattern, Policy, Snapshot, Target, Tenant, Verdict};
 use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, SourceId, Span, Text, Transport};
 
 const IGNORED: &str = "192.0.2.2";
+/// Tenant acme trusts it.
+const TRUSTED: &str = "192.0.2.3";
 
 /// Small numbers, so that short streams reach every threshold.
 fn policy() -> Policy {
@@ -42,8 +44,34 @@ fn policy() -> Policy {
         ..policy.jails[0].clone()
     });
     policy.limits.memory = Span::from_secs(300);
+    let jail = |at: usize, maxretry, findtime| Jail {
+        maxretry,
+        findtime: Span::from_secs(findtime),
+        ..policy.jails[at].clone()
+    };
+    let (mild, strict) = (jail(0, 7, 40), jail(0, 2, 5));
+    let off = Jail {
+        enabled: false,
+        ..policy.jails[4].clone()
+    };
+    policy.tenants = vec![tenant("acme", vec![strict]), tenant("beta", vec![mild, off])];
+    policy.tenants[0].ignore = vec![TRUSTED.parse::<IpAddr>().unwrap().into()];
     policy
 }
+
+fn tenant(name: &str, jails: Vec<Jail>) -> Tenant {
+    Tenant {
+        name: name.into(),
+        names: Names {
+            domain: vec![Pattern::folded(&format!("{name}.example"))],
+            ..Names::default()
+        },
+        ignore: Vec::new(),
+        jails,
+    }
+}
+
+const PLACES: [&str; 4] = ["", "x", "acme.example", "beta.example"];
 
 /// One call: time that passed since the one before (or went back), and an event.
 type Step = (i64, SecurityEvent);
@@ -69,21 +97,24 @@ fn any_event() -> impl Strategy<Value = SecurityEvent> {
         0..4_usize,
         0..5_usize,
         prop::sample::select(vec![Proof::None, Proof::Answered]),
+        (0..4_usize, 0..4_usize),
     );
     (place, what, text).prop_map(
-        |((host, port, transport, source), (cause, service), (account, dialogue, proof))| SecurityEvent {
-            at: None,
-            source: SourceId(source),
-            service,
-            cause,
-            peer: Peer::new(format!("192.0.2.{host}").parse().unwrap(), 5060 + port, transport),
-            account: Text::from(["", "alice", "bob", "9999"][account]),
-            tenant: Text::EMPTY,
-            domain: Text::EMPTY,
-            profile: Text::EMPTY,
-            dialogue: Text::from(["", "", "a", "b", "c"][dialogue]),
-            proof: proof.max(transport.proof()),
-            detail: Text::EMPTY,
+        |((host, port, transport, source), (cause, service), (account, dialogue, proof, (realm, domain)))| {
+            SecurityEvent {
+                at: None,
+                source: SourceId(source),
+                service,
+                cause,
+                peer: Peer::new(format!("192.0.2.{host}").parse().unwrap(), 5060 + port, transport),
+                account: Text::from(["", "alice", "bob", "9999"][account]),
+                tenant: Text::from(PLACES[realm]),
+                domain: Text::from(PLACES[domain]),
+                profile: Text::EMPTY,
+                dialogue: Text::from(["", "", "a", "b", "c"][dialogue]),
+                proof: proof.max(transport.proof()),
+                detail: Text::EMPTY,
+            }
         },
     )
 }
@@ -142,6 +173,53 @@ proptest! {
         let banned = |v: &Verdict| matches!(v, Verdict::Ban(b) | Verdict::Extend(b) if b.target == Target::Address(ip(IGNORED)));
         prop_assert!(!run.verdicts.iter().any(banned));
         prop_assert!(run.engine.ban_of(ip(IGNORED)).is_none());
+    }
+
+    #[test]
+    fn whom_a_tenant_trusts_is_never_banned_unless_it_attacks_that_tenant(steps in any_steps()) {
+        let acme = Text::from("acme.example");
+        let mut run = Run::new(policy(), 1);
+        for step in &steps {
+            let (addr, event) = (step.1.peer.addr(), &step.1);
+            if addr != ip(TRUSTED) || (event.tenant != acme && event.domain != acme) {
+                run.step(step);
+            }
+        }
+        let banned = |v: &Verdict| matches!(v, Verdict::Ban(b) | Verdict::Extend(b) if b.target == Target::Address(ip(TRUSTED)));
+        prop_assert!(!run.verdicts.iter().any(banned));
+    }
+
+    #[test]
+    fn tenants_that_nobody_names_change_nothing(steps in any_steps(), limit in 2..8_usize) {
+        let plain = Policy { tenants: Vec::new(), ..tight(limit) };
+        let mut strangers = tight(limit);
+        for tenant in &mut strangers.tenants {
+            tenant.names.domain = vec![Pattern::folded("elsewhere.example")];
+            tenant.ignore = Vec::new();
+            // the longest findtime says how long addresses are tracked
+            tenant.jails.iter_mut().for_each(|jail| jail.findtime = Span::from_secs(5));
+        }
+        let (one, two) = (Run::new(plain, 1).steps(&steps), Run::new(strangers, 1).steps(&steps));
+        prop_assert_eq!(one.verdicts, two.verdicts);
+        prop_assert_eq!(one.engine.totals().jails, two.engine.totals().jails);
+    }
+
+    #[test]
+    fn a_spread_over_tenants_bans_after_exactly_as_many(
+        maxretry in 1..60_u32, places in prop::collection::vec(0..9_usize, 60),
+    ) {
+        let mut policy = Policy::default();
+        policy.jails[0].maxretry = maxretry;
+        let jail = policy.jails[0].clone();
+        policy.tenants = (0..8).map(|n| tenant(&format!("t{n}"), vec![jail.clone()])).collect();
+        let mut engine = Engine::new(policy, 1);
+        let mut out = Vec::new();
+        for (n, place) in (1..=maxretry).zip(places) {
+            let mut event = event(IGNORED, Cause::WrongPassword, "alice", &format!("call-{n}"));
+            event.tenant = Text::from(format!("t{place}.example").as_str());
+            engine.observe(start(), &event, &mut out);
+            prop_assert_eq!(out.len(), usize::from(n == maxretry));
+        }
     }
 
     #[test]

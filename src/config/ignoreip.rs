@@ -25,26 +25,18 @@ pub(super) fn read(section: &mut Section<'_>) -> Ignored {
         ],
         names: Vec::new(),
     };
-    add(section, &mut ignored);
+    add(section, &mut ignored, true);
     ignored
 }
 
-/// A tenant's own list. Host names belong into the global one: who is trusted for a tenant's sake alone must not depend on
-/// what a resolver answers.
+/// A tenant's own list: addresses and prefixes. Host names belong into the global one, which the daemon resolves.
 pub(super) fn of_tenant(section: &mut Section<'_>) -> Vec<IpNet> {
     let mut ignored = Ignored::default();
-    add(section, &mut ignored);
-    let place = section.entry("ignoreip").map(|entry| entry.node.place);
-    for (name, place) in ignored.names.iter().zip(place.iter().cycle()) {
-        let issue = Issue::error(format!("`ignoreip` of a tenant: `{name}` is a host name"), *place);
-        section
-            .findings
-            .push(issue.help("write its addresses here, or put the name into the global `ignoreip`"));
-    }
+    add(section, &mut ignored, false);
     ignored.nets
 }
 
-fn add(section: &mut Section<'_>, ignored: &mut Ignored) {
+fn add(section: &mut Section<'_>, ignored: &mut Ignored, names: bool) {
     let Some(list) = section.texts("ignoreip") else {
         return;
     };
@@ -57,6 +49,12 @@ fn add(section: &mut Section<'_>, ignored: &mut Ignored) {
                 if !ignored.nets.contains(&net) {
                     ignored.nets.push(net);
                 }
+            }
+            Ok(Entry::Name(name)) if !names => {
+                let message = format!("`ignoreip` of a tenant: `{name}` is a host name");
+                section.findings.push(Issue::error(message, entry.place).help(
+                    "write its addresses here, or put the name into the global `ignoreip`, which trusts it everywhere",
+                ));
             }
             Ok(Entry::Name(name)) => {
                 if !ignored.names.contains(&name) {

@@ -53,7 +53,8 @@ pub(super) struct Tally {
 pub(super) struct Part {
     pub(super) tenant: u16,
     pub(super) count: u32,
-    pub(super) weight: u64,
+    /// How many of them weigh what the shared values say, being mixed; the others, what the tenant's say.
+    by_shared: u32,
     mixed: bool,
 }
 
@@ -203,17 +204,34 @@ impl Rules {
             let part = parts.entry(home.tenant).or_default();
             part.tenant = home.tenant;
             part.count += 1;
-            part.weight += weight;
+            part.by_shared += u32::from(
+                self.shares
+                    .of(home.tenant, index)
+                    .is_some_and(|own| own.weight != weight),
+            );
             part.mixed |= home.mixed;
         }
         let mut parts: Vec<Part> = parts.into_values().collect();
         let strict = |part: &Part| self.values_of(index, part).map(|jail| strictness(&jail));
         parts.sort_by(|a, b| {
-            (b.weight, strict(b))
-                .cmp(&(a.weight, strict(a)))
+            let (of_a, of_b) = (self.fraction(index, a), self.fraction(index, b));
+            (of_b.0 * of_a.1)
+                .cmp(&(of_a.0 * of_b.1))
+                .then_with(|| strict(b).cmp(&strict(a)))
                 .then(a.tenant.wrapping_sub(1).cmp(&b.tenant.wrapping_sub(1)))
         });
         parts
+    }
+
+    /// A part's share as an exact fraction: weights are rounded up, and equal shares must be equal.
+    fn fraction(&self, index: u32, part: &Part) -> (u64, u64) {
+        let retries = |tenant| {
+            let terms = self.shares.of(tenant, index);
+            u64::from(terms.map_or(1, |terms| maxretry(&terms.jail)))
+        };
+        let (own, shared) = (retries(part.tenant), retries(0));
+        let by_own = u64::from(part.count - part.by_shared);
+        (by_own * shared + u64::from(part.by_shared) * own, own * shared)
     }
 
     /// The values by which a part bans: where it has mixed attempts, the stricter of its tenant's and the shared ones.
