@@ -350,7 +350,7 @@ fn the_reference_is_right() {
     }
     // What an unknown key is told is allowed is the list of all keys: none may be missing from the reference.
     let unknown = "xx = 1\n[[asterisk]]\nxx = 1\n[[freeswitch]]\nxx = 1\n[jail.auth]\nxx = 1\n[limits]\nxx = 1\n[fence]\nxx = 1\n[store]\nxx = 1\n\
-                   [control]\nxx = 1\n[log]\nxx = 1\n";
+                   [control]\nxx = 1\n[log]\nxx = 1\n[[tenant]]\nxx = 1\nmatch = { xx = 1 }\n[tenant.jail.auth]\nxx = 1\n";
     let diagnosis = Folder::new().load(unknown).unwrap_err();
     let allowed = diagnosis
         .errors()

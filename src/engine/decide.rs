@@ -62,7 +62,7 @@ impl Engine {
             if !shields.is_empty() {
                 let rules = &self.rules;
                 self.table.change(slot, |suspect| {
-                    shields::thin_out(rules, jail, suspect, now, &shields)
+                    shields::thin_out(rules, jail, suspect, now, &shields);
                 });
             }
         }

@@ -78,7 +78,7 @@ impl Terms {
 
 impl Shares {
     pub(super) fn new(policy: &Policy) -> Self {
-        let shared: Vec<Terms> = policy
+        let nobody: Vec<Terms> = policy
             .jails
             .iter()
             .take(MAX_JAILS)
@@ -86,16 +86,16 @@ impl Shares {
             .map(|jail| Terms::new(Arc::new(jail)))
             .collect();
         let mut shares = Self {
-            jails: shared.len(),
+            jails: nobody.len(),
             ..Self::default()
         };
         for tenant in policy.tenants.iter().take(MOST_TENANTS) {
-            shares.terms.extend(shared.iter().map(|terms| {
+            shares.terms.extend(nobody.iter().map(|terms| {
                 let own = tenant.jails.iter().find(|own| own.name == terms.jail.name);
                 own.map_or_else(|| terms.clone(), |own| Terms::new(Arc::new(own.clone())))
             }));
         }
-        shares.terms.splice(0..0, shared);
+        shares.terms.splice(0..0, nobody);
         let rows = shares.terms.chunks(shares.jails.max(1));
         shares.off = rows
             .map(|row| {

@@ -224,13 +224,11 @@ impl Suspect {
 
     /// What is kept of it, oldest first.
     pub(super) fn evidence(&self, tenants: &[Tenant]) -> Vec<EvidenceEvent> {
-        match &self.attempts {
-            Attempts::Several(_, rest) => rest.kept.iter().map(|kept| kept.show(tenants)).collect(),
-            _ => {
-                let only = self.evidence_of_only();
-                only.iter().map(|kept| kept.show(tenants)).collect()
-            }
+        let show = |kept: &Kept| kept.show(tenants);
+        if let Attempts::Several(_, rest) = &self.attempts {
+            return rest.kept.iter().map(show).collect();
         }
+        self.evidence_of_only().iter().map(show).collect()
     }
 
     fn evidence_of_only(&self) -> Option<Kept> {

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the tests' own code")]
 
+pub(crate) mod tenants;
+
 use std::net::IpAddr;
 
 use ringfence::engine::{Ban, Command, Engine, LiftReason, Policy, Reply, Target, Verdict};
