@@ -38,6 +38,10 @@ impl Shields {
 
     /// The tenants that trust an address of the target, ascending.
     pub(super) fn around(&self, target: &Target) -> Vec<u16> {
+        // asked with every event that counts, and most sites have no such list
+        if self.nets.is_empty() {
+            return Vec::new();
+        }
         let (first, last) = absolute::covered(target);
         if !self.any.overlap((first, last)) {
             return Vec::new();
