@@ -15,9 +15,6 @@ use common::Folder;
 /// The guides whose configurations are loaded; `docs/configuration.md` has a test of its own.
 const GUIDES: [&str; 2] = ["docs/freeswitch.md", "docs/fusionpbx.md"];
 
-/// Sections that the guides show and the configuration does not know yet: they are left out before loading.
-const NOT_YET: [&str; 1] = ["tenant"];
-
 /// What ringfence asks of FreeSWITCH; the directory user must be allowed all of it and nothing else.
 const PLAIN: [&str; 1] = ["CHANNEL_HANGUP_COMPLETE"];
 const CUSTOM: [&str; 6] = [
@@ -55,26 +52,6 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
         .collect()
-}
-
-/// The configuration without the sections that are not known yet.
-fn known(text: &str) -> String {
-    let mut keep = true;
-    let mut kept = String::new();
-    for line in text.lines() {
-        if line.starts_with('[') {
-            let name = line.trim_start_matches('[');
-            keep = !NOT_YET.iter().any(|section| {
-                name.strip_prefix(section)
-                    .is_some_and(|rest| rest.starts_with([']', '.']))
-            });
-        }
-        if keep {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept
 }
 
 fn param(file: &str, name: &str) -> String {
@@ -159,25 +136,11 @@ fn the_configurations_of_the_guides_load() {
             for secret in ["fs1", "fs2"] {
                 folder.write(&format!("{secret}.secret"), 0o640, "hunter2\n");
             }
-            let text = known(&block.replace("/etc/ringfence/", ""));
+            let text = block.replace("/etc/ringfence/", "");
             if let Err(diagnosis) = folder.load(&text) {
                 panic!("{guide}: {}\n{block}", diagnosis.render(false));
             }
         }
-    }
-}
-
-#[test]
-fn what_is_left_out_is_really_not_known_yet() {
-    for section in NOT_YET {
-        let Err(diagnosis) = Folder::new().load(format!("[[{section}]]\n")) else {
-            panic!("[[{section}]] loads");
-        };
-        let told = diagnosis.render(false);
-        assert!(
-            told.contains("unknown"),
-            "[[{section}]] is known now: take it off NOT_YET in tests/guides.rs, so that the guides' examples are loaded\n{told}"
-        );
     }
 }
 
