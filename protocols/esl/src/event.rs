@@ -70,8 +70,14 @@ pub struct Event<'a> {
     pub(crate) sip_call_id: &'a [u8],
     pub(crate) sip_agent: &'a [u8],
     pub(crate) profile: &'a [u8],
+    pub(crate) disposition: &'a [u8],
+    pub(crate) application: &'a [u8],
+    pub(crate) application_data: &'a [u8],
+    pub(crate) answered: &'a [u8],
     /// The call was let in by a password or an access list.
     pub(crate) authorised: bool,
+    /// FreeSWITCH tried to reach somebody for the call.
+    pub(crate) originated: bool,
     forged: bool,
     contradictory: bool,
 }
@@ -84,10 +90,10 @@ impl<'a> Event<'a> {
         // A last line without a line feed was cut: it is left out. Behind the first empty line stands text of a peer.
         for end in memchr::memchr_iter(b'\n', body) {
             let line = body.get(start..end).unwrap_or_default();
-            start = end + 1;
             if line.is_empty() {
                 break;
             }
+            start = end + 1;
             event.add(line);
         }
         event
@@ -174,6 +180,10 @@ impl<'a> Event<'a> {
                     "variable_sip_call_id" => sip_call_id,
                     "variable_sip_user_agent" => sip_agent,
                     "variable_sofia_profile_name" => profile,
+                    "variable_sip_hangup_disposition" => disposition,
+                    "variable_last_app" => application,
+                    "variable_current_application_data" => application_data,
+                    "variable_answer_epoch" => answered,
                     "verto_client_address" => verto_address,
                     "verto_profile_name" => profile,
                     "verto_login" => verto_login,
@@ -183,6 +193,10 @@ impl<'a> Event<'a> {
                     "variable_sip_authorized" => authorised,
                     "variable_sip_auth_username" => authorised,
                     "variable_sip_acl_authed_by" => authorised,
+                    "variable_originate_disposition" => originated,
+                    "variable_originated_legs" => originated,
+                    "variable_originate_failed_cause" => originated,
+                    "variable_DIALSTATUS" => originated,
                 );
             }
             _ => {}
@@ -200,6 +214,19 @@ mod tests {
         let body = b"Event-Name: MESSAGE\nno header\nContent-Length: 30\n\nnetwork-ip: 192.0.2.9\n";
         assert_eq!(Lines::new(body).count(), 2);
         assert_eq!(Event::read(body).ip, b"");
+    }
+
+    #[test]
+    fn an_event_is_read_wherever_its_lines_end() {
+        for pad in 0..20 {
+            let x = "x".repeat(pad);
+            let body = format!("{x}: 1\nnetwork-ip: 192.0.2.1\nrealm: {x}\n\nnetwork-port: 7\n");
+            let event = Event::read(body.as_bytes());
+            assert_eq!((event.ip, event.realm), (&b"192.0.2.1"[..], x.as_bytes()));
+            assert_eq!(event.port, b"", "behind the empty line");
+            let cut = &body.as_bytes()[..body.len() - 19];
+            assert_eq!(Event::read(cut).realm, b"", "{pad}");
+        }
     }
 
     #[test]

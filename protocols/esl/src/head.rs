@@ -56,9 +56,11 @@ pub(crate) struct Head {
 impl Head {
     /// Takes one header line, without its line feed.
     pub(crate) fn add(&mut self, line: &[u8]) -> Result<(), FramingError> {
-        let (name, value) = header(line).ok_or(FramingError::NotAHeader {
-            line: Text::new(line.trim_ascii_end()),
-        })?;
+        let (name, value) = known(line)
+            .or_else(|| header(line))
+            .ok_or(FramingError::NotAHeader {
+                line: Text::new(line.trim_ascii_end()),
+            })?;
         match name {
             b"Content-Type" => match self.kind.replace(Kind::of(value)) {
                 None => Ok(()),
@@ -90,6 +92,16 @@ impl Head {
             length => Ok((kind, length.unwrap_or(0))),
         }
     }
+}
+
+/// The same as [`header`] for the two headers that every event has.
+fn known(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = line.strip_prefix(b"Content-Length: ");
+    let length = length.map(|value| (&b"Content-Length"[..], value));
+    length.or_else(|| {
+        let kind = line.strip_prefix(b"Content-Type: ")?;
+        Some((&b"Content-Type"[..], kind))
+    })
 }
 
 /// Name and value of a header line; `None` for any other line.
@@ -150,6 +162,19 @@ mod tests {
         assert_eq!(number(b"0007"), Some(7));
         for no in ["", "18446744073709551616", "1:", "/1", "1 ", "-1"] {
             assert_eq!(number(no.as_bytes()), None, "{no}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_what_the_long_one_reads() {
+        for line in [
+            "Content-Length: 12",
+            "Content-Length:12",
+            "Content-Type: log/data",
+            "Content-Type: ",
+        ] {
+            let long = header(line.as_bytes());
+            assert_eq!(known(line.as_bytes()).or(long), long, "{line}");
         }
     }
 

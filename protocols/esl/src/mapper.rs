@@ -9,9 +9,10 @@
 //!   of a challenge is therefore read from `to-user`.
 //! - **`wrong_call_state`** is a call whose challenge stayed unanswered for 10 s: [`Cause::Refused`]. The challenge itself
 //!   was handed on when it was sent; a second [`Cause::Challenged`] would count one call twice.
-//! - **Calls without a route** that neither a password nor an access list let in are [`Cause::UnknownExtension`]; the account
-//!   is the number. A profile that lets a carrier in by its own access list leaves no mark on the call: carriers belong on
-//!   the list of addresses that are never banned.
+//! - **Calls into nowhere** that neither a password nor an access list let in are [`Cause::UnknownExtension`]; the account is
+//!   the number. So are those that the dialplan turned away, unless it asked for a password or had tried to reach somebody:
+//!   then the refusal is that of whom it reached. A profile that lets a carrier in by its own access list leaves no mark on
+//!   the call: carriers belong on the list of addresses that are never banned.
 //! - **Proof.** SIP events name no transport that can be relied on (`status` and the Via are the client's own words), so
 //!   they prove nothing. Verto runs over TCP.
 
@@ -92,71 +93,85 @@ impl Mapper {
             self.counts.contradictory += 1;
             return Mapped::Suspicious(Suspicion::Contradictory);
         }
-        let said = match subject {
-            Subject::Challenge => challenge(&event),
-            Subject::Attempt => self.attempt(&event),
-            Subject::Failure => self.failure(&event),
-            Subject::Abandoned => abandoned(&event),
-            Subject::Verto => verto(&event),
+        let mut said = BLANK;
+        said.at = event.millis().map(Moment::from_millis);
+        let told = match subject {
+            Subject::Challenge => challenge(&event, &mut said),
+            Subject::Attempt => self.attempt(&event, &mut said),
+            Subject::Failure => self.failure(&event, &mut said),
+            Subject::Abandoned => abandoned(&event, &mut said),
+            Subject::Verto => verto(&event, &mut said),
             // What says that a password let a call in stands in front of its profile: it may be among the lines thrown away
             // only when the profile is.
             Subject::Call if frame.is_cut() && event.profile.is_empty() => None,
-            Subject::Call => call(&event),
+            Subject::Call => call(&event, &mut said),
         };
-        said.map_or(Mapped::Other, Mapped::Event)
+        match told {
+            Some(()) => Mapped::Event(said),
+            None => Mapped::Other,
+        }
     }
 
-    fn attempt(&mut self, event: &Event<'_>) -> Option<SecurityEvent> {
-        let cause = match event.result {
+    fn attempt(&mut self, event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+        said.cause = match event.result {
             b"FORBIDDEN" => Cause::WrongPassword,
             b"SUCCESS" | b"RENEWED" => Cause::Succeeded,
             _ => return None,
         };
-        let peer = sip_peer(event)?;
-        if cause == Cause::WrongPassword && !self.pairs.attempt(half(event, peer)) {
+        said.peer = sip_peer(event)?;
+        said.profile = text(event.profile);
+        if said.cause == Cause::WrongPassword && !self.pairs.attempt(half(event, said)) {
             return None;
         }
         // "unknown" stands for a digest that was not read: the To user is then all that is known.
-        let account = match event.username {
+        said.account = text(match event.username {
             b"" | b"unknown" => event.from_user,
             username => username,
-        };
-        let realm = if event.realm.is_empty() {
-            event.from_host
+        });
+        said.domain = text(event.from_host);
+        said.tenant = if event.realm.is_empty() {
+            said.domain
         } else {
-            event.realm
+            text(event.realm)
         };
-        let detail = words(&[b"register_attempt", event.result, event.agent]);
-        Some(SecurityEvent {
-            account: text(account),
-            tenant: text(realm),
-            domain: text(event.from_host),
-            dialogue: text(event.call_id),
-            detail,
-            ..blank(event, Service::Sofia, cause, peer)
-        })
+        said.dialogue = text(event.call_id);
+        said.detail = words(&[b"register_attempt", event.result, event.agent]);
+        Some(())
     }
 
-    fn failure(&mut self, event: &Event<'_>) -> Option<SecurityEvent> {
-        let peer = sip_peer(event)?;
-        if !self.pairs.failure(half(event, peer)) {
+    fn failure(&mut self, event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+        said.peer = sip_peer(event)?;
+        said.profile = text(event.profile);
+        if !self.pairs.failure(half(event, said)) {
             return None;
         }
+        said.cause = Cause::WrongPassword;
         // Of a call it names the dialled number, which is no account.
-        let account = if event.method == b"REGISTER" {
-            event.to_user
-        } else {
-            b""
-        };
-        Some(SecurityEvent {
-            account: text(account),
-            tenant: text(event.to_host),
-            domain: text(event.to_host),
-            detail: words(&[b"register_failure", event.method, event.agent]),
-            ..blank(event, Service::Sofia, Cause::WrongPassword, peer)
-        })
+        if event.method == b"REGISTER" {
+            said.account = text(event.to_user);
+        }
+        said.domain = text(event.to_host);
+        said.tenant = said.domain;
+        said.detail = words(&[b"register_failure", event.method, event.agent]);
+        Some(())
     }
 }
+
+/// What every event begins with.
+const BLANK: SecurityEvent = SecurityEvent {
+    at: None,
+    source: SourceId(0),
+    service: Service::Sofia,
+    cause: Cause::Challenged,
+    peer: Peer::UNKNOWN,
+    account: Text::EMPTY,
+    tenant: Text::EMPTY,
+    domain: Text::EMPTY,
+    profile: Text::EMPTY,
+    dialogue: Text::EMPTY,
+    proof: Proof::None,
+    detail: Text::EMPTY,
+};
 
 /// What an event is about.
 #[derive(Clone, Copy)]
@@ -189,99 +204,96 @@ impl Subject {
     }
 }
 
-fn challenge(event: &Event<'_>) -> Option<SecurityEvent> {
-    let account = if event.to_user.is_empty() {
+fn challenge(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+    said.peer = sip_peer(event)?;
+    said.cause = Cause::Challenged;
+    said.account = text(if event.to_user.is_empty() {
         event.from_user
     } else {
         event.to_user
-    };
-    Some(SecurityEvent {
-        account: text(account),
-        tenant: text(event.from_host),
-        domain: text(event.from_host),
-        dialogue: text(event.call_id),
-        detail: words(&[b"pre_register", event.agent]),
-        ..blank(event, Service::Sofia, Cause::Challenged, sip_peer(event)?)
-    })
+    });
+    said.domain = text(event.from_host);
+    said.tenant = said.domain;
+    said.profile = text(event.profile);
+    said.dialogue = text(event.call_id);
+    said.detail = words(&[b"pre_register", event.agent]);
+    Some(())
 }
 
-fn abandoned(event: &Event<'_>) -> Option<SecurityEvent> {
-    Some(SecurityEvent {
-        account: text(event.from_user),
-        detail: Text::from("wrong_call_state"),
-        ..blank(event, Service::Sofia, Cause::Refused, sip_peer(event)?)
-    })
+fn abandoned(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+    said.peer = sip_peer(event)?;
+    said.cause = Cause::Refused;
+    said.account = text(event.from_user);
+    said.detail = Text::from("wrong_call_state");
+    Some(())
 }
 
-fn verto(event: &Event<'_>) -> Option<SecurityEvent> {
-    let cause = match event.verto_success {
+fn verto(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+    said.service = Service::Verto;
+    said.cause = match event.verto_success {
         b"0" => Cause::WrongPassword,
         b"1" => Cause::Succeeded,
         _ => return None,
     };
     let (addr, port) = address_and_port(event.verto_address)?;
+    said.peer = Peer::new(addr, port, Transport::Ws);
     let login = decode(event.verto_login);
-    let (account, tenant) = match memchr::memrchr(b'@', &login) {
+    let (account, domain) = match memchr::memrchr(b'@', &login) {
         Some(at) => {
-            let (account, tenant) = login.split_at(at);
-            (account, tenant.get(1..).unwrap_or_default())
+            let (account, domain) = login.split_at(at);
+            (account, domain.get(1..).unwrap_or_default())
         }
         None => (&*login, &b""[..]),
     };
-    Some(SecurityEvent {
-        account: Text::new(account),
-        tenant: Text::new(tenant),
-        domain: Text::new(tenant),
-        proof: Proof::Handshake,
-        detail: Text::from("verto::login"),
-        ..blank(event, Service::Verto, cause, Peer::new(addr, port, Transport::Ws))
-    })
+    said.account = Text::new(account);
+    said.domain = Text::new(domain);
+    said.tenant = said.domain;
+    said.profile = text(event.profile);
+    said.proof = Proof::Handshake;
+    said.detail = Text::from("verto::login");
+    Some(())
 }
 
-fn call(event: &Event<'_>) -> Option<SecurityEvent> {
-    let probe = event.hangup == b"NO_ROUTE_DESTINATION" && event.direction == b"inbound" && !event.authorised;
-    let addr = address(event.call_ip).filter(|_| probe)?;
+fn call(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+    let mine = event.direction == b"inbound" && !event.authorised && is_turned_away(event);
+    let addr = address(event.call_ip).filter(|_| mine)?;
     let transport = match event.via {
         b"udp" => Transport::Udp,
         _ => Transport::Unknown,
     };
-    Some(SecurityEvent {
-        account: text(event.number),
-        tenant: text(event.profile),
-        dialogue: text(event.sip_call_id),
-        detail: words(&[event.hangup, event.sip_agent]),
-        ..blank(
-            event,
-            Service::Sofia,
-            Cause::UnknownExtension,
-            peer(addr, event.call_port, transport),
-        )
-    })
+    said.cause = Cause::UnknownExtension;
+    said.peer = peer(addr, event.call_port, transport);
+    said.account = text(event.number);
+    said.profile = text(event.profile);
+    said.tenant = said.profile;
+    said.dialogue = text(event.sip_call_id);
+    said.detail = words(&[event.hangup, event.sip_agent]);
+    Some(())
 }
 
-fn blank(event: &Event<'_>, service: Service, cause: Cause, peer: Peer) -> SecurityEvent {
-    SecurityEvent {
-        at: event.millis().map(Moment::from_millis),
-        source: SourceId::default(),
-        service,
-        cause,
-        peer,
-        account: Text::EMPTY,
-        tenant: Text::EMPTY,
-        domain: Text::EMPTY,
-        profile: text(event.profile),
-        dialogue: Text::EMPTY,
-        proof: Proof::None,
-        detail: Text::EMPTY,
+/// Whether FreeSWITCH itself had nowhere to send the call, or its dialplan refused it. Whoever was called and declined is
+/// not FreeSWITCH, and an answer that asks for a password is no refusal.
+fn is_turned_away(event: &Event<'_>) -> bool {
+    let unanswered = matches!(event.answered, b"" | b"0") && !event.originated;
+    match event.hangup {
+        b"NO_ROUTE_DESTINATION" | b"UNALLOCATED_NUMBER" | b"INVALID_NUMBER_FORMAT" => unanswered,
+        b"CALL_REJECTED" | b"INCOMING_CALL_BARRED" | b"OUTGOING_CALL_BARRED" => {
+            let asks =
+                event.application_data.starts_with(b"401") || event.application_data.starts_with(b"407");
+            let by_us =
+                event.disposition == b"send_refuse" && matches!(event.application, b"respond" | b"hangup");
+            unanswered && by_us && !asks
+        }
+        _ => false,
     }
 }
 
-fn half(event: &Event<'_>, peer: Peer) -> Half {
+fn half(event: &Event<'_>, said: &SecurityEvent) -> Half {
     Half {
-        peer,
-        profile: text(event.profile),
+        peer: said.peer,
+        profile: said.profile,
         number: event.number(),
-        millis: event.millis(),
+        millis: said.at.map(Moment::as_millis),
     }
 }
 
@@ -299,12 +311,29 @@ fn text(value: &[u8]) -> Text {
 }
 
 fn words(parts: &[&[u8]]) -> Text {
-    let mut line = Vec::with_capacity(64);
+    let mut short = [0; 128];
+    let mut used = 0;
     for part in parts.iter().filter(|part| !part.is_empty()) {
-        if !line.is_empty() {
-            line.push(b' ');
-        }
-        line.extend_from_slice(&decode(part));
+        let part = decode(part);
+        let space = usize::from(used > 0);
+        let Some((gap, room)) = short
+            .get_mut(used..used + space + part.len())
+            .and_then(|room| room.split_at_mut_checked(space))
+        else {
+            return long(parts);
+        };
+        gap.fill(b' ');
+        room.copy_from_slice(&part);
+        used += space + part.len();
     }
-    Text::new(&line)
+    Text::new(short.get(..used).unwrap_or_default())
+}
+
+fn long(parts: &[&[u8]]) -> Text {
+    let parts: Vec<_> = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| decode(part))
+        .collect();
+    Text::new(&parts.join(&b' '))
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 /// FreeSWITCH does not encode a `%XX` that a peer already wrote, so the result can hold line feeds and NUL: it is never
 /// split again.
 pub fn decode(value: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(b'%', value) else {
+    let Some(first) = percent(value) else {
         return Cow::Borrowed(value);
     };
     let mut decoded = Vec::with_capacity(value.len());
@@ -32,6 +32,15 @@ pub fn decode(value: &[u8]) -> Cow<'_, [u8]> {
             decoded.extend_from_slice(plain);
             return Cow::Owned(decoded);
         }
+    }
+}
+
+/// The first `%`; most values are too short for a search routine to pay.
+fn percent(value: &[u8]) -> Option<usize> {
+    if value.len() < 16 {
+        value.iter().position(|byte| *byte == b'%')
+    } else {
+        memchr::memchr(b'%', value)
     }
 }
 

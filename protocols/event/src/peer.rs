@@ -16,6 +16,13 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Nobody yet, to be filled in.
+    pub const UNKNOWN: Self = Self {
+        addr: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        port: 0,
+        transport: Transport::Unknown,
+    };
+
     /// Builds a peer; an IPv4-mapped IPv6 address becomes the IPv4 address it is. `port` is 0 when unknown.
     pub fn new(addr: IpAddr, port: u16, transport: Transport) -> Self {
         Self {
