@@ -1,30 +1,28 @@
-//! The demonstration's PBX: an AMI server that lets one manager in and then says what it is told to say.
+//! The demonstration's Asterisk: an AMI server that lets one manager in and then says what it is told to say.
 
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-/// An action is a few short lines.
-const ACTION: usize = 4096;
+use super::session::{Session, field};
+
 /// The user that may log in, and its secret.
 pub const USER: (&str, &str) = ("ringfence", "demonstration");
 
-/// A listening PBX.
+/// A listening Asterisk.
 #[derive(Debug)]
-pub struct Pbx {
+pub struct Asterisk {
     listener: TcpListener,
 }
 
 /// A manager that has logged in.
 #[derive(Debug)]
 pub struct Manager {
-    stream: TcpStream,
-    pending: Vec<u8>,
+    session: Session,
 }
 
-impl Pbx {
+impl Asterisk {
     /// Listens on a free port of the loopback address.
     pub async fn listen() -> io::Result<Self> {
         Ok(Self {
@@ -39,28 +37,24 @@ impl Pbx {
 
     /// Waits for a manager and lets it log in, with the event that a real Asterisk sends about it.
     pub async fn admit(&self) -> io::Result<Manager> {
-        let (stream, peer) = self.listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let mut manager = Manager {
-            stream,
-            pending: Vec::new(),
-        };
+        let (session, peer) = Session::accept(&self.listener, b"\r\n\r\n").await?;
+        let mut manager = Manager { session };
         manager.say(b"Asterisk Call Manager/11.0.0\r\n").await?;
         loop {
-            let action = manager.next_action().await?;
+            let action = manager.session.asked().await?;
             let id = field(&action, "ActionID");
             match field(&action, "Action").to_ascii_lowercase().as_str() {
                 // the demonstration's daemon is configured to present the secret itself
                 "login" if field(&action, "Secret") == USER.1 => {
                     manager
-                        .answer(&id, "Response: Success", "Message: Authentication accepted")
+                        .answer(id, "Response: Success", "Message: Authentication accepted")
                         .await?;
                     manager.say(login_event(peer).as_bytes()).await?;
                     return Ok(manager);
                 }
                 _ => {
                     manager
-                        .answer(&id, "Response: Error", "Message: Authentication failed")
+                        .answer(id, "Response: Error", "Message: Authentication failed")
                         .await?;
                 }
             }
@@ -71,7 +65,7 @@ impl Pbx {
 impl Manager {
     /// Sends bytes as they are.
     pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.session.say(bytes).await
     }
 
     /// Answers what the manager asks, Ping for the most part, until `done`.
@@ -80,13 +74,13 @@ impl Manager {
         loop {
             let action = tokio::select! {
                 () = &mut done => return Ok(()),
-                action = self.next_action() => action?,
+                action = self.session.asked() => action?,
             };
             let id = field(&action, "ActionID");
             if field(&action, "Action").eq_ignore_ascii_case("ping") {
-                self.answer(&id, "Response: Success", "Ping: Pong").await?;
+                self.answer(id, "Response: Success", "Ping: Pong").await?;
             } else {
-                self.answer(&id, "Response: Error", "Message: Permission denied")
+                self.answer(id, "Response: Error", "Message: Permission denied")
                     .await?;
             }
         }
@@ -96,33 +90,6 @@ impl Manager {
         self.say(format!("{response}\r\nActionID: {id}\r\n{line}\r\n\r\n").as_bytes())
             .await
     }
-
-    /// The next action's lines. Safe to drop half-way: what was read stays.
-    async fn next_action(&mut self) -> io::Result<String> {
-        loop {
-            if let Some(end) = memchr::memmem::find(&self.pending, b"\r\n\r\n") {
-                let action: Vec<u8> = self.pending.drain(..end + 4).collect();
-                return Ok(String::from_utf8_lossy(&action).into_owned());
-            }
-            if self.pending.len() > ACTION {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "an action without end",
-                ));
-            }
-            if self.stream.read_buf(&mut self.pending).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-}
-
-fn field(action: &str, name: &str) -> String {
-    let value = action
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name));
-    value.map_or_else(String::new, |(_, value)| value.trim().to_string())
 }
 
 fn login_event(peer: SocketAddr) -> String {
