@@ -1,7 +1,8 @@
 //! The whole way, measured on the real program and the real kernel: `cargo bench --bench way` (as root).
 //!
-//! A fake Asterisk writes events to the AMI socket; a netlink listener sees the elements appear in the kernel's sets. All of
-//! it happens in a network namespace of its own. The table it prints is the one in docs/performance.md.
+//! A fake Asterisk writes events to the AMI socket, a fake FreeSWITCH to the event socket; a netlink listener sees the
+//! elements appear in the kernel's sets. All of it happens in a network namespace of its own. The table it prints is the
+//! one in docs/performance.md.
 
 #![expect(
     clippy::unwrap_used,
@@ -23,7 +24,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::Pid;
-use ringfence_testkit::{FakeAmi, events};
+use ringfence_testkit::{FakeAmi, FakeFreeswitch, events};
 
 /// Single bans measured, each with an idle daemon before it.
 const SINGLE: u32 = 1000;
@@ -59,6 +60,9 @@ fn main() {
     if wanted("bans") {
         bans(&mut ami, home.path());
     }
+    if wanted("freeswitch") {
+        freeswitch(home.path());
+    }
     if wanted("restore") {
         restore(&ami, home.path());
     }
@@ -72,7 +76,7 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
     let mut starts = Vec::new();
     for _ in 0..20 {
         let _ = std::fs::remove_file(home.join("ringfence.db"));
-        let (_daemon, took) = Daemon::start(home, ami.address(), 1);
+        let (_daemon, took) = Daemon::start(home, &watch_asterisk(ami), 1);
         starts.push(took);
         assert!(delete_table(), "the daemon has left its table");
     }
@@ -83,25 +87,21 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
     );
 
     let _ = std::fs::remove_file(home.join("ringfence.db"));
-    let (daemon, _) = Daemon::start(home, ami.address(), 1);
+    let (daemon, _) = Daemon::start(home, &watch_asterisk(ami), 1);
     ami.wait_for_session();
     std::thread::sleep(Duration::from_millis(1500));
     row("resident memory, idle", &format!("{:.1} MB", daemon.resident()));
     let listener = Listener::open();
-    for (first, gap) in [(0, 3000), (SINGLE, 100)] {
-        let gap = Duration::from_micros(gap);
-        let (median, worst) = single(ami, &listener, first, gap);
-        row(
-            &format!(
-                "event written to the AMI socket → element in the kernel, {gap:?} after the one before ({SINGLE} times)"
-            ),
-            &format!("p50 {} µs, p99 {} µs", median.as_micros(), worst.as_micros()),
-        );
-    }
-    let inside = daemon.status()["latency_us"].clone();
-    row(
-        "the same, inside the daemon alone: read from the socket → confirmed by the kernel",
-        &format!("p50 {} µs, p99 {} µs", inside[0], inside[1]),
+    singles(
+        "event written to the AMI socket",
+        &daemon,
+        &listener,
+        |n, peer| {
+            let text = events::wrong_password(&events::now(), "alice", &format!("single-{n}"), peer);
+            let start = Instant::now();
+            assert_eq!(ami.inject(text.as_bytes()), 1);
+            start
+        },
     );
     let mut bursts: Vec<Duration> = (0..5)
         .map(|round| {
@@ -133,27 +133,84 @@ fn bans(ami: &mut FakeAmi, home: &Path) {
     );
 }
 
-/// One ban after the other, each with `gap` of silence before it.
-fn single(ami: &FakeAmi, listener: &Listener, first: u32, gap: Duration) -> (Duration, Duration) {
-    let mut times: Vec<Duration> = (first..first + SINGLE)
-        .map(|n| {
-            std::thread::sleep(gap);
-            let peer = SocketAddr::new(address(n), 5060);
-            let text = events::wrong_password(&events::now(), "alice", &format!("single-{n}"), peer);
+/// Single bans, all that FreeSWITCH is measured on: what comes behind the event is the same.
+fn freeswitch(home: &Path) {
+    forget(home);
+    let fs = FakeFreeswitch::start(None, "bench");
+    let watch = format!(
+        "[[freeswitch]]\nname = \"bench\"\naddress = \"{}\"\npassword = \"bench\"\n",
+        fs.address()
+    );
+    let (daemon, _) = Daemon::start(home, &watch, 1);
+    fs.wait_for_session();
+    std::thread::sleep(Duration::from_millis(1500));
+    let listener = Listener::open();
+    singles(
+        "refused `register_attempt` written to the event socket",
+        &daemon,
+        &listener,
+        |n, peer| {
+            let frame = refused_attempt(n, peer);
             let start = Instant::now();
-            assert_eq!(ami.inject(text.as_bytes()), 1);
-            listener.wait_for(peer.ip());
-            start.elapsed()
-        })
-        .collect();
-    percentiles(&mut times)
+            assert_eq!(fs.inject_raw(frame.as_bytes()), 1);
+            start
+        },
+    );
+}
+
+/// A `register_attempt` that was refused, with the headers that FreeSWITCH 1.11 gives it.
+fn refused_attempt(n: u32, peer: SocketAddr) -> String {
+    let (ip, port, sequence) = (peer.ip(), peer.port(), 1000 + n);
+    let event = format!(
+        "Event-Subclass: sofia%3A%3Aregister_attempt\nEvent-Name: CUSTOM\n\
+         Core-UUID: 9e1195c0-ab9a-4e32-a88d-9ad7d7686e68\nFreeSWITCH-Hostname: vm\nFreeSWITCH-Switchname: vm\n\
+         FreeSWITCH-IPv4: 192.0.2.2\nFreeSWITCH-IPv6: fd00%3A%3A2\nEvent-Date-Local: 2026-11-21%2019%3A36%3A23\n\
+         Event-Date-GMT: Sat,%2021%20Nov%202026%2019%3A36%3A23%20GMT\nEvent-Date-Timestamp: 1795289783649824\n\
+         Event-Calling-File: sofia_reg.c\nEvent-Calling-Function: sofia_reg_handle_register_token\n\
+         Event-Calling-Line-Number: 1606\nEvent-Sequence: {sequence}\nprofile-name: internal\nfrom-user: 1000\n\
+         from-host: tenant-a.example\ncontact: %22%22%20%3Csip%3Alab%40{ip}%3A{port}%3E\ncall-id: single-{n}%40lab\n\
+         rpid: unknown\nstatus: Registered(UDP)\nexpires: 60\nto-user: 1000\nto-host: tenant-a.example\n\
+         network-ip: {ip}\nnetwork-port: {port}\nusername: 1000\nrealm: tenant-a.example\nuser-agent: Lab-UA/1.0\n\
+         auth-result: FORBIDDEN\n\n"
+    );
+    format!(
+        "Content-Length: {}\nContent-Type: text/event-plain\n\n{event}",
+        event.len()
+    )
+}
+
+/// Bans one after the other, with silence before each and almost without; `write` writes the event and says when it began
+/// to.
+fn singles(written: &str, daemon: &Daemon, listener: &Listener, write: impl Fn(u32, SocketAddr) -> Instant) {
+    for (first, gap) in [(0, 3000), (SINGLE, 100)] {
+        let gap = Duration::from_micros(gap);
+        let mut times: Vec<Duration> = (first..first + SINGLE)
+            .map(|n| {
+                std::thread::sleep(gap);
+                let peer = SocketAddr::new(address(n), 5060);
+                let start = write(n, peer);
+                listener.wait_for(peer.ip());
+                start.elapsed()
+            })
+            .collect();
+        let (median, worst) = percentiles(&mut times);
+        row(
+            &format!("{written} → element in the kernel, {gap:?} after the one before ({SINGLE} times)"),
+            &format!("p50 {} µs, p99 {} µs", median.as_micros(), worst.as_micros()),
+        );
+    }
+    let inside = daemon.status()["latency_us"].clone();
+    row(
+        "the same, inside the daemon alone: read from the socket → confirmed by the kernel",
+        &format!("p50 {} µs, p99 {} µs", inside[0], inside[1]),
+    );
 }
 
 /// A start with 100,000 bans in the store and none in the kernel.
 fn restore(ami: &FakeAmi, home: &Path) {
     forget(home);
     {
-        let (_daemon, _) = Daemon::start(home, ami.address(), 1);
+        let (_daemon, _) = Daemon::start(home, &watch_asterisk(ami), 1);
         ami.wait_for_session();
         let listener = Listener::open();
         let at = events::now();
@@ -173,7 +230,7 @@ fn restore(ami: &FakeAmi, home: &Path) {
         assert!(delete_table(), "the daemon has left its table");
         // after a reboot no kernel is still busy freeing 100,000 old elements, as this one is now
         std::thread::sleep(Duration::from_secs(1));
-        let (daemon, took) = Daemon::start(home, ami.address(), 1);
+        let (daemon, took) = Daemon::start(home, &watch_asterisk(ami), 1);
         assert_eq!(elements(), RESTORED as usize, "every ban is back");
         drop(daemon);
         times.push(took);
@@ -188,7 +245,7 @@ fn restore(ami: &FakeAmi, home: &Path) {
 /// Memory with a million addresses that failed once each.
 fn memory(ami: &FakeAmi, home: &Path) {
     forget(home);
-    let (daemon, _) = Daemon::start(home, ami.address(), 5);
+    let (daemon, _) = Daemon::start(home, &watch_asterisk(ami), 5);
     ami.wait_for_session();
     let at = events::now();
     let start = Instant::now();
@@ -263,6 +320,14 @@ fn elements() -> usize {
         .map_or(0, Vec::len)
 }
 
+/// The table of a configuration that watches the fake Asterisk.
+fn watch_asterisk(ami: &FakeAmi) -> String {
+    format!(
+        "[[asterisk]]\nname = \"bench\"\naddress = \"{}\"\nusername = \"ringfence\"\nsecret = \"bench\"\n",
+        ami.address()
+    )
+}
+
 /// The real program.
 struct Daemon {
     child: Child,
@@ -271,11 +336,10 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it; returns the time until it reports that it enforces.
-    fn start(home: &Path, ami: SocketAddr, maxretry: u32) -> (Self, Duration) {
+    fn start(home: &Path, watch: &str, maxretry: u32) -> (Self, Duration) {
         let config = home.join("ringfence.toml");
         let text = format!(
-            "[[asterisk]]\nname = \"bench\"\naddress = \"{ami}\"\nusername = \"ringfence\"\nsecret = \"bench\"\n\
-             [jail.auth]\nmaxretry = {maxretry}\n[jail.flood]\nenabled = false\n\
+            "{watch}[jail.auth]\nmaxretry = {maxretry}\n[jail.flood]\nenabled = false\n\
              [store]\npath = \"{0}/ringfence.db\"\n[control]\nsocket = \"{0}/ringfence.sock\"\n\
              [log]\ntarget = \"file\"\nfile = \"{0}/ringfence.log\"\nlevel = \"error\"\n",
             home.display()

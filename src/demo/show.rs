@@ -202,6 +202,11 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
+    /// Whether a ban has to come yet.
+    pub fn misses(&self, act: &Act) -> bool {
+        act.banned_by.is_some() && !self.outcome.banned.contains_key(act.address)
+    }
+
     /// Compares what happened in an act with what had to happen.
     pub fn verdict_on(&mut self, act: &Act) -> io::Result<()> {
         let jail = self.outcome.banned.get(act.address).cloned();
