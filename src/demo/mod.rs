@@ -8,6 +8,7 @@ mod acts;
 mod cast;
 mod manager;
 mod node;
+mod outcome;
 mod play;
 mod script;
 mod session;
@@ -15,5 +16,5 @@ mod show;
 mod stage;
 mod teller;
 
+pub use outcome::Outcome;
 pub use play::{DemoError, perform};
-pub use show::Outcome;

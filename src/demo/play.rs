@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::acts::{ACTS, Act};
 use super::cast::{Cast, Ensemble};
-use super::show::{Outcome, Show};
+use super::outcome::Outcome;
+use super::show::Show;
 use super::stage;
 use super::teller::{Teller, Told, Written};
 use crate::clock::Stopwatch;

@@ -1,38 +1,20 @@
-//! Shows what happens, compares it with what had to happen, sums up.
+//! Shows what happens, and compares it with what had to happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use ringfence_event::{SecurityEvent, Span, Transport};
+use ringfence_event::{SecurityEvent, Service, Span, Transport};
 
-use super::acts::{ACTS, Act};
+use super::acts::Act;
+use super::outcome::{Outcome, is_an_actor};
 use super::teller::Told;
-use crate::engine::{Ban, Target, Verdict};
+use crate::engine::{Ban, Verdict};
 use crate::fence::Held;
 
 /// Equal events printed one by one before they are only counted.
 const SHOWN: u32 = 4;
-
-/// How the demonstration went.
-#[derive(Clone, Debug, Default, serde::Serialize)]
-pub struct Outcome {
-    /// Whether bans went into a real kernel.
-    pub enforced: bool,
-    /// Events judged, by the PBX that told them.
-    pub events: BTreeMap<String, u64>,
-    /// Bans: address and jail.
-    pub banned: BTreeMap<String, String>,
-    /// Bans that the kernel confirmed when it was asked.
-    pub confirmed: usize,
-    /// From writing the deciding event to the PBX's socket until the kernel had confirmed the ban, each in microseconds.
-    pub latency_us: Vec<u64>,
-    /// Attackers that were not banned, or not in the kernel, or by another jail; addresses banned or blamed that should not
-    /// be. Empty when all is well.
-    pub wrong: BTreeSet<String>,
-}
 
 /// The screen, or the lines of JSON.
 pub struct Show<'a> {
@@ -123,7 +105,8 @@ impl<'a> Show<'a> {
         *self.outcome.events.entry(source.clone()).or_default() += 1;
         let peer = event.peer;
         // the daemon's own login at the manager interface is told as well
-        if !peer.addr().is_loopback() && !is_an_actor(&Target::Address(peer.addr())) {
+        let our_own = event.service == Service::Ami && peer.addr().is_loopback();
+        if !our_own && !is_an_actor(&peer.addr().to_string()) {
             self.outcome
                 .wrong
                 .insert(format!("{} was blamed, and it never sent anything", peer.addr()));
@@ -225,91 +208,15 @@ impl<'a> Show<'a> {
 
     /// Sums up.
     pub fn closing(mut self) -> io::Result<Outcome> {
-        self.judge();
+        self.outcome.judge();
         if self.json {
             let line = serde_json::to_string(&self.outcome).map_err(io::Error::other)?;
             writeln!(self.out, "{line}")?;
         } else {
-            self.summary()?;
+            self.outcome.summary(self.out)?;
         }
         self.out.flush()?;
         Ok(self.outcome)
-    }
-
-    fn judge(&mut self) {
-        let outcome = &mut self.outcome;
-        for target in outcome.banned.keys() {
-            if !ACTS
-                .iter()
-                .filter_map(target_of)
-                .any(|actor| actor.to_string() == *target)
-            {
-                outcome
-                    .wrong
-                    .insert(format!("{target} was banned, and it never attacked"));
-            }
-        }
-        // an act that was over may have been judged late
-        for act in ACTS.iter().filter(|act| act.banned_by.is_none()) {
-            if outcome.banned.contains_key(act.address) {
-                outcome
-                    .wrong
-                    .insert(format!("{} was banned, and it never attacked", act.address));
-            }
-        }
-        outcome.latency_us.sort_unstable();
-    }
-
-    fn summary(&mut self) -> io::Result<()> {
-        let outcome = &self.outcome;
-        let told: Vec<String> = outcome
-            .events
-            .iter()
-            .map(|(source, count)| format!("{count} events from {source}"))
-            .collect();
-        writeln!(self.out, "\n== Summary")?;
-        writeln!(
-            self.out,
-            "  {}, {} addresses banned",
-            told.join(", "),
-            outcome.banned.len()
-        )?;
-        if outcome.enforced {
-            writeln!(
-                self.out,
-                "  {} of the bans confirmed by the kernel itself",
-                outcome.confirmed
-            )?;
-        }
-        let middle = outcome.latency_us.get(outcome.latency_us.len() / 2);
-        if let (Some(median), Some(worst)) = (middle, outcome.latency_us.last()) {
-            let what = if outcome.enforced {
-                "held by the kernel"
-            } else {
-                "decided"
-            };
-            writeln!(
-                self.out,
-                "  from writing the deciding event to the socket until {what}: median {median} µs, worst {worst} µs"
-            )?;
-        }
-        for wrong in &outcome.wrong {
-            writeln!(self.out, "  WRONG: {wrong}")?;
-        }
-        if outcome.wrong.is_empty() {
-            let attackers = ACTS.iter().filter(|act| act.banned_by.is_some()).count();
-            writeln!(
-                self.out,
-                "  {attackers} of {attackers} attackers are banned by the right jail, {} of {} honest callers are not; 8.8.8.8, \
-                 named in forged lines, was never blamed",
-                ACTS.len() - attackers,
-                ACTS.len() - attackers
-            )?;
-        }
-        writeln!(
-            self.out,
-            "  nothing stays behind: the namespace and the temporary store are gone"
-        )
     }
 
     fn source(&self, id: u16) -> String {
@@ -317,10 +224,59 @@ impl<'a> Show<'a> {
     }
 }
 
-fn target_of(act: &Act) -> Option<Target> {
-    act.address.parse::<IpAddr>().ok().map(Target::Address)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::mpsc::channel;
 
-fn is_an_actor(target: &Target) -> bool {
-    ACTS.iter().filter_map(target_of).any(|actor| actor == *target)
+    use ringfence_event::{Cause, Peer, Proof, SourceId, Text};
+
+    use super::super::acts::ACTS;
+    use super::*;
+
+    /// What is wrong when nothing but an event that blames `addr` was told.
+    fn wrong_after(addr: &str) -> BTreeSet<String> {
+        let (told, hear) = channel();
+        told.send(Told::Event(Box::new(SecurityEvent {
+            at: None,
+            source: SourceId(0),
+            service: Service::Sofia,
+            cause: Cause::WrongPassword,
+            peer: Peer::new(addr.parse().unwrap(), 5060, Transport::Unknown),
+            account: Text::EMPTY,
+            tenant: Text::EMPTY,
+            domain: Text::EMPTY,
+            profile: Text::EMPTY,
+            dialogue: Text::EMPTY,
+            proof: Proof::None,
+            detail: Text::EMPTY,
+        })))
+        .unwrap();
+        let mut out = Vec::new();
+        let mut show = Show::new(&mut out, true, false);
+        show.listen(&hear).unwrap();
+        show.closing().unwrap().wrong
+    }
+
+    #[test]
+    fn whoever_is_blamed_without_being_in_an_act_is_told() {
+        assert_eq!(wrong_after("198.51.100.115"), BTreeSet::new());
+        for addr in ["8.8.8.8", "127.0.0.1"] {
+            let wrong = wrong_after(addr);
+            assert!(wrong.iter().all(|line| line.contains(addr)), "{wrong:?}");
+            assert_eq!(wrong.len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_attacker_that_stays_free_is_told() {
+        let mut out = Vec::new();
+        let mut show = Show::new(&mut out, true, false);
+        for act in ACTS {
+            assert_eq!(show.misses(act), act.banned_by.is_some());
+            show.verdict_on(act).unwrap();
+        }
+        let attackers = ACTS.iter().filter(|act| act.banned_by.is_some()).count();
+        assert_eq!(show.closing().unwrap().wrong.len(), attackers);
+    }
 }
