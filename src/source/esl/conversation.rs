@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 
 use super::flow::Flow;
 use super::log;
-use super::problem::{blind_events, blind_log, refused_login, refused_stream, unproven_log};
+use super::problem::{blind_events, blind_log, refused_login, refused_stream, unproven_events, unproven_log};
 use super::settings::EslSettings;
 use crate::clock::Stopwatch;
 use crate::health::{StreamReport, StreamState};
@@ -176,12 +176,10 @@ impl<'a> Conversation<'a> {
         if !self.log.is_open() {
             return;
         }
-        if self
-            .log
-            .pending()
-            .is_some_and(|nonce| Probe::is_in_log(frame, nonce))
+        if let Some(nonce) = self.log.pending()
+            && Probe::is_in_log(frame, nonce)
         {
-            self.log.saw();
+            self.log.came_back(nonce);
             return;
         }
         self.log.saw();
@@ -190,18 +188,24 @@ impl<'a> Conversation<'a> {
         events.extend(log::map(frame, alone));
     }
 
+    /// Answers come in the order of the questions; one of another kind belongs to none of them.
     fn take_answer(&mut self, frame: &Frame<'_>) {
         let refused = frame.reply().starts_with(b"-ERR");
+        let printed = frame.kind() == Kind::ApiResponse;
+        match self.asked.front() {
+            Some(Asked::Probe) if !printed => {}
+            Some(Asked::Version | Asked::LogProbe) if printed || refused => {}
+            _ => return,
+        }
         match self.asked.pop_front() {
-            Some(Asked::Version) if frame.kind() == Kind::ApiResponse => {
+            Some(Asked::Version) if printed => {
                 self.version = Some(version(frame.body()));
             }
             Some(Asked::LogProbe) if refused => {
                 self.log
                     .leave_unproven(unproven_log(self.settings.user.as_deref()));
             }
-            // whoever hangs before the probe is even sent is not blind
-            Some(Asked::Probe) if refused => self.events.give_up(),
+            Some(Asked::Probe) if refused => self.events.leave_unproven(unproven_events(frame.reply())),
             _ => {}
         }
     }
@@ -211,7 +215,7 @@ impl<'a> Conversation<'a> {
         self.heard = Stopwatch::start();
     }
 
-    /// What is due, to be called every second or so.
+    /// Sees what is due; to be called every second at least.
     pub fn beat(&mut self) -> Result<(), End> {
         if !self.ready {
             if self.begun.elapsed() < LOGIN {
@@ -243,7 +247,7 @@ impl<'a> Conversation<'a> {
         } else {
             QUIET_LOG
         };
-        if self.log.state() != StreamState::Unproven && self.log.is_due(pause) {
+        if self.log.is_provable() && self.log.is_due(pause) {
             self.probe_log();
         }
         Ok(())
@@ -254,12 +258,14 @@ impl<'a> Conversation<'a> {
         self.outgoing.drain(..)
     }
 
-    /// Whether events are proven to flow, or proven not to; `None` while that is open.
+    /// Whether events are proven to flow, proven not to, or can't be proven; `None` while that is open.
     pub fn state(&self) -> Option<StreamState> {
-        match self.events.state() {
-            StreamState::Flowing | StreamState::Blind if self.ready => Some(self.events.state()),
-            _ => None,
-        }
+        Some(self.events.state()).filter(|state| self.ready && *state != StreamState::Proving)
+    }
+
+    /// What keeps events from being proven; empty when nothing does.
+    pub fn problem(&self) -> String {
+        self.events.report("events").problem
     }
 
     /// Whether every stream has shown what it is.
@@ -284,7 +290,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn probe_events(&mut self) {
-        if self.events.state() == StreamState::Unproven {
+        if !self.events.is_provable() {
             // it would not come back, but its answer shows that FreeSWITCH is alive
             self.ask(Asked::Probe, Command::probe(nonce()));
             self.events.give_up();
@@ -331,3 +337,6 @@ fn version(printed: &[u8]) -> Text {
 fn nonce() -> u64 {
     getrandom::u64().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

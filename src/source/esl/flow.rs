@@ -10,7 +10,11 @@ use crate::health::{StreamReport, StreamState};
 pub struct Flow {
     state: StreamState,
     problem: String,
+    /// Whether probes can pass through it.
+    provable: bool,
     pending: Option<(u64, Stopwatch)>,
+    /// Whether something came since the latest probe was sent.
+    alive: bool,
     /// The latest sign of life, or the latest probe that gave none.
     since: Stopwatch,
 }
@@ -21,7 +25,9 @@ impl Flow {
         Self {
             state: StreamState::Proving,
             problem: String::new(),
+            provable: true,
             pending: None,
+            alive: false,
             since: Stopwatch::start(),
         }
     }
@@ -44,6 +50,11 @@ impl Flow {
         !matches!(self.state, StreamState::Off | StreamState::Refused)
     }
 
+    /// Whether a probe can show that it flows.
+    pub fn is_provable(&self) -> bool {
+        self.is_open() && self.provable
+    }
+
     /// FreeSWITCH does not give it.
     pub fn refuse(&mut self, problem: String) {
         self.state = StreamState::Refused;
@@ -51,8 +62,9 @@ impl Flow {
         self.pending = None;
     }
 
-    /// No probe can be sent: only a sign of life will prove it.
+    /// No probe can be sent, now or later: only a sign of life will prove it.
     pub fn leave_unproven(&mut self, problem: String) {
+        self.provable = false;
         if self.state != StreamState::Flowing {
             self.state = StreamState::Unproven;
             self.problem = problem;
@@ -60,11 +72,11 @@ impl Flow {
         self.pending = None;
     }
 
-    /// Something came that only this stream can bring.
+    /// Something came that only this stream can bring. A probe under way goes on: it tells more than that.
     pub fn saw(&mut self) {
         self.state = StreamState::Flowing;
         self.problem.clear();
-        self.pending = None;
+        self.alive = true;
         self.since = Stopwatch::start();
     }
 
@@ -76,6 +88,7 @@ impl Flow {
     /// A probe is under way.
     pub fn probe(&mut self, nonce: u64) {
         self.pending = Some((nonce, Stopwatch::start()));
+        self.alive = false;
     }
 
     /// The number of the probe under way.
@@ -91,6 +104,7 @@ impl Flow {
             .filter(|(sent, _)| *sent == nonce)
             .map(|(_, sent)| sent.elapsed());
         if took.is_some() {
+            self.pending = None;
             self.saw();
         }
         took
@@ -102,13 +116,18 @@ impl Flow {
         self.since = Stopwatch::start();
     }
 
-    /// Becomes blind when the probe under way is older than `patience`; whether it has just become so.
+    /// Becomes blind when the probe under way is older than `patience` and nothing else came since; whether it has just
+    /// become so.
     pub fn doubt(&mut self, patience: Duration, problem: &str) -> bool {
         let late = self
             .pending
             .as_ref()
             .is_some_and(|(_, sent)| sent.elapsed() >= patience);
         if !late {
+            return false;
+        }
+        if self.alive {
+            self.pending = None;
             return false;
         }
         self.give_up();
@@ -160,6 +179,31 @@ mod tests {
         );
         flow.saw();
         assert_eq!(flow.state(), StreamState::Flowing);
+    }
+
+    #[test]
+    fn what_comes_before_the_probe_neither_replaces_it_nor_lets_it_blind() {
+        let mut flow = Flow::asked();
+        flow.probe(1);
+        flow.saw();
+        assert!(flow.came_back(1).is_some(), "it still tells how long it took");
+        flow.probe(2);
+        flow.saw();
+        assert!(
+            !flow.doubt(Duration::ZERO, "why"),
+            "something came after it was sent"
+        );
+        assert_eq!(flow.state(), StreamState::Flowing);
+        assert_eq!(flow.pending(), None);
+    }
+
+    #[test]
+    fn what_can_never_be_probed_is_not_probed_once_it_flows() {
+        let mut flow = Flow::asked();
+        flow.leave_unproven("no".into());
+        assert_eq!(flow.state(), StreamState::Unproven);
+        flow.saw();
+        assert!(flow.state() == StreamState::Flowing && !flow.is_provable());
     }
 
     #[test]

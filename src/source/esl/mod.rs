@@ -5,6 +5,7 @@ mod flow;
 mod log;
 mod problem;
 mod settings;
+mod told;
 mod wire;
 
 use std::fmt::Write as _;
@@ -22,6 +23,7 @@ use crate::source::{End, EventSink};
 use conversation::Conversation;
 use problem::blind_events;
 pub use settings::EslSettings;
+use told::Told;
 use wire::Wire;
 
 /// How often the conversation is asked what is due.
@@ -38,13 +40,17 @@ pub async fn run<S: EventSink>(
     sink: Arc<S>,
 ) {
     let mut backoff = Backoff::default();
+    let mut told = Told::default();
     loop {
         let end = match Wire::open(&settings).await {
             Ok(wire) => {
                 health.update(|report| report.connects += 1);
-                health.enter(clock.now(), State::Proving, "");
+                // what was wrong stands until it is known to be over, or every try would log it anew
+                if health.report().problem.is_empty() {
+                    health.enter(clock.now(), State::Proving, "");
+                }
                 let watcher = Watcher::new(id, &settings, &health, clock, &*sink);
-                watcher.watch(wire, &mut backoff).await
+                watcher.watch(wire, &mut backoff, &mut told).await
             }
             Err(end) => end,
         };
@@ -79,9 +85,8 @@ pub async fn check(settings: &EslSettings) -> Result<String, String> {
     let begun = Stopwatch::start();
     let mut events = Vec::new();
     while !talk.is_settled() && begun.elapsed() < CHECK {
-        let round = tokio::time::timeout(BEAT, hear(&mut wire, &mut talk, &mut events)).await;
-        round
-            .unwrap_or_else(|_| talk.beat())
+        hear(&mut wire, &mut talk, &mut events)
+            .await
             .and_then(|()| say(&wire, &mut talk))
             .map_err(|end| end.to_string())?;
         events.clear();
@@ -146,23 +151,17 @@ impl<'a, S: EventSink> Watcher<'a, S> {
     }
 
     /// Watches until the connection ends, and tells why it did.
-    async fn watch(self, mut wire: Wire, backoff: &mut Backoff) -> End {
+    async fn watch(self, mut wire: Wire, backoff: &mut Backoff, told: &mut Told) -> End {
         let mut talk = Conversation::new(self.settings);
         let mut events = Vec::new();
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut known = None;
         // since when events are blind, and for how long the connection is kept all the same
         let mut blind = (Stopwatch::start(), Duration::ZERO);
         loop {
-            let done = tokio::select! {
-                biased;
-                heard = hear(&mut wire, &mut talk, &mut events) => heard,
-                _ = beat.tick() => talk.beat(),
-            };
+            let done = hear(&mut wire, &mut talk, &mut events).await;
             self.hand_over(&mut events);
             let done = done.and_then(|()| say(&wire, &mut talk));
-            self.note(&talk);
+            self.note(&talk, told);
             if let Err(end) = done {
                 return end;
             }
@@ -173,6 +172,10 @@ impl<'a, S: EventSink> Watcher<'a, S> {
                     Some(StreamState::Flowing) => {
                         backoff.reset();
                         self.health.enter(self.clock.now(), State::Watching, "");
+                    }
+                    Some(StreamState::Unproven) => {
+                        let problem = talk.problem();
+                        self.health.enter(self.clock.now(), State::Proving, &problem);
                     }
                     Some(_) => {
                         blind = (Stopwatch::start(), backoff.refused(chance()));
@@ -203,13 +206,15 @@ impl<'a, S: EventSink> Watcher<'a, S> {
     }
 
     /// Keeps the books.
-    fn note(&self, talk: &Conversation<'_>) {
+    fn note(&self, talk: &Conversation<'_>, told: &mut Told) {
         let counts = talk.counts();
+        let streams = talk.streams();
+        told.hear(&self.settings.name, &streams);
         let mut restarted = false;
         self.health.update(|report| {
             report.suspicious = self.before.0 + counts.forged + counts.contradictory;
             report.oversized = self.before.1 + talk.cut;
-            report.streams = talk.streams();
+            report.streams = streams;
             report.ping_us = talk
                 .round_trip
                 .map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
@@ -230,15 +235,18 @@ impl<'a, S: EventSink> Watcher<'a, S> {
     }
 }
 
-/// Reads once. Safe to drop while it waits.
+/// Reads once, at most for a beat, and sees what is due: what waits to be read is read before anybody is called silent, and
+/// a stream that never pauses puts nothing off.
 async fn hear(
     wire: &mut Wire,
     talk: &mut Conversation<'_>,
     events: &mut Vec<SecurityEvent>,
 ) -> Result<(), End> {
-    wire.read(|frame| talk.take(frame, events)).await?;
-    talk.hear();
-    Ok(())
+    if let Ok(heard) = tokio::time::timeout(BEAT, wire.read(|frame| talk.take(frame, events))).await {
+        heard?;
+        talk.hear();
+    }
+    talk.beat()
 }
 
 /// Hands what is to be said to the writer.

@@ -1,6 +1,7 @@
 //! What the admin is told when something does not flow, and what to change.
 
 use ringfence_esl::{LoginError, Refusal, Stream};
+use ringfence_event::Text;
 
 use super::settings::EslSettings;
 use crate::source::End;
@@ -71,6 +72,14 @@ pub fn refused_stream(settings: &EslSettings, refusal: &Refusal) -> String {
 pub fn blind_events() -> &'static str {
     "logged in and subscribed, but not even a probe event comes back: attacks would not be seen. Is FreeSWITCH hanging or \
      overloaded (fs_cli -x status)? If not, reload mod_event_socket"
+}
+
+/// What it means that no probe event can be sent.
+pub fn unproven_events(reply: &[u8]) -> String {
+    format!(
+        "FreeSWITCH does not take a probe event (\"{}\"): nothing proves that events flow until the first one comes",
+        Text::new(reply)
+    )
 }
 
 /// What it means that a probe line did not come back.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use ringfence_esl::{Command, EslCodec, EslError, Frame, FramingError, LoginError};
+use ringfence_event::Text;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
@@ -33,6 +34,8 @@ pub struct Wire {
     buffer: BytesMut,
     commands: mpsc::Sender<Command>,
     writer: JoinHandle<()>,
+    /// The first bytes that were read.
+    first: Option<Text>,
     greeted: bool,
 }
 
@@ -60,6 +63,7 @@ impl Wire {
             buffer: BytesMut::with_capacity(READ),
             commands,
             writer: tokio::spawn(write(writer, waiting)),
+            first: None,
             greeted: false,
         })
     }
@@ -72,6 +76,9 @@ impl Wire {
             .read_buf(&mut self.buffer)
             .await
             .map_err(|error| broken(&error))?;
+        if count > 0 && self.first.is_none() {
+            self.first = Some(Text::new(&self.buffer));
+        }
         loop {
             let block = if count == 0 {
                 self.codec.decode_eof(&mut self.buffer)
@@ -120,16 +127,16 @@ impl Wire {
     /// What can't be read is never guessed at: on a new connection it is another kind of server, later FreeSWITCH itself has
     /// cut a frame short.
     fn unreadable(&self, error: &FramingError) -> End {
-        if self.greeted || *error == FramingError::Truncated {
+        let greeting = self.first.unwrap_or(Text::EMPTY);
+        let cut_short = *error == FramingError::Truncated && is_header(greeting.as_bytes());
+        if self.greeted || cut_short {
             return End::Away(format!("the connection is given up: {error}"));
         }
-        match LoginError::from_greeting(error) {
-            Some(other) => refused_login(&other, None),
-            None => End::Refused(format!(
-                "this is not a FreeSWITCH event socket: {error}. Check address: it must be event_socket.conf.xml's \
-                 listen-ip and listen-port (8021)"
-            )),
-        }
+        let other = LoginError::from_greeting(error).unwrap_or(LoginError::NotEsl {
+            what: "something else",
+            greeting,
+        });
+        refused_login(&other, None)
     }
 }
 
@@ -148,6 +155,12 @@ async fn write(mut half: OwnedWriteHalf, mut commands: mpsc::Receiver<Command>) 
             return;
         }
     }
+}
+
+/// Whether a server's first words may be those of an event socket.
+fn is_header(words: &[u8]) -> bool {
+    let header = b"Content-";
+    words.starts_with(header) || header.starts_with(words)
 }
 
 fn broken(error: &std::io::Error) -> End {
