@@ -1,4 +1,4 @@
-//! The whole program against real Asterisk servers, attacked over a real network.
+//! The whole program against real Asterisk servers, attacked over a real network, and against FreeSWITCH's event socket.
 //!
 //! Every test has a network, a server and a daemon of its own. What decides is whether packets are answered, and what the
 //! kernel holds; what ringfence says about itself is looked at only where that is what the test is about.
@@ -12,6 +12,7 @@
 
 mod crash;
 mod enforcement;
+mod freeswitch;
 mod guessing;
 mod healing;
 mod honest;

@@ -1,6 +1,7 @@
 //! What the kernel holds, asked from nft, not from ringfence.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -8,6 +9,26 @@ use crate::net::Space;
 
 /// The elements of all sets of the table `inet ringfence` in `space`, as nft prints them; empty without the table.
 pub fn elements(space: &Space) -> Vec<String> {
+    listed(space).iter().map(written).collect()
+}
+
+/// How long the kernel still holds exactly `address`; `None` when it does not, or for ever.
+pub fn timeout(space: &Space, address: IpAddr) -> Option<Duration> {
+    let address = address.to_string();
+    let element = listed(space)
+        .into_iter()
+        .find(|element| written(element) == address)?;
+    let seconds = element.pointer("/elem/expires")?.as_u64()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Whether one of the sets holds exactly `address`.
+pub fn holds(space: &Space, address: IpAddr) -> bool {
+    let address = address.to_string();
+    elements(space).contains(&address)
+}
+
+fn listed(space: &Space) -> Vec<Value> {
     let output = space
         .command("nft")
         .args(["-j", "list", "table", "inet", "ringfence"])
@@ -23,14 +44,8 @@ pub fn elements(space: &Space) -> Vec<String> {
         .flatten()
         .filter_map(|item| item["set"]["elem"].as_array())
         .flatten()
-        .map(written)
+        .cloned()
         .collect()
-}
-
-/// Whether one of the sets holds exactly `address`.
-pub fn holds(space: &Space, address: IpAddr) -> bool {
-    let address = address.to_string();
-    elements(space).contains(&address)
 }
 
 /// `192.0.2.1`, `192.0.2.0/24` or, for anything else, what nft printed.
