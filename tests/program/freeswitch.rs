@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use super::stage::Stage;
 
+mod hostile;
+mod strangers;
+mod trouble;
+
 /// A node, and a daemon that is to watch it.
 struct Node {
     stage: Stage,
@@ -65,6 +69,14 @@ impl Node {
     fn events(&self) -> u64 {
         self.stage.json(&["status"])["engine"]["events"].as_u64().unwrap()
     }
+}
+
+/// What `status` says of one source.
+fn source(stage: &Stage, name: &str) -> Value {
+    let status = stage.json(&["status"]);
+    let sources = status["sources"].as_array().cloned().unwrap_or_default();
+    let found = sources.into_iter().find(|source| source["name"] == name);
+    found.unwrap_or_default()
 }
 
 fn table(name: &str, address: SocketAddr, keys: &str) -> String {

@@ -95,6 +95,11 @@ impl Stage {
         self.until("the daemon answers", |stage| stage.status().is_some());
     }
 
+    /// The daemon's process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().unwrap();
         kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
