@@ -15,6 +15,9 @@ use super::{Stage, source, table};
 /// Longer than the pause after a first refusal, on a busy machine.
 const SECOND_TRY: Duration = Duration::from_mins(2);
 
+/// More than any header is long, without an end of line.
+static NOISE: [u8; 20_000] = [0xff; 20_000];
+
 /// A server that says a few words to everybody; it ends with the test's process.
 struct Stranger {
     name: &'static str,
@@ -88,7 +91,7 @@ fn other_servers_are_named_once_and_asked_seldom() {
         Stranger::new("ssh", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", false),
         Stranger::new("manager", b"Asterisk Call Manager/11.0.0\r\n", false),
         Stranger::new("alert", b"\x15\x03\x01\x00\x02\x02\x28", true),
-        Stranger::new("noise", &[0xff; 20_000], false),
+        Stranger::new("noise", &NOISE, false),
         Stranger::new(
             "frame",
             b"Content-Type: text/html\nContent-Length: 2\n\nhi",
