@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::inbox::Inbox;
 use crate::clock::Clock;
-use crate::health::{Health, HealthReport, State};
+use crate::health::{Health, HealthReport, State, StreamState};
 use crate::source::Settings;
 
 /// Every source that was ever started, by its id: an id is never given to another name, so that old evidence keeps its
@@ -47,12 +47,13 @@ impl Sources {
         })
     }
 
-    /// Makes exactly `wanted` run. A source that watches and whose settings stay the same goes on without a break; one that
-    /// waits before its next try tries at once, since the admin may just have mended the PBX.
+    /// Makes exactly `wanted` run. A source that watches and whose settings stay the same goes on without a break. One that
+    /// waits before its next try tries at once, and one that lacks permissions logs in again, which is when they are read:
+    /// the admin may just have mended the PBX.
     pub fn become_these(&mut self, wanted: &[Settings]) {
         for source in &mut self.known {
             let same = wanted.iter().any(|settings| settings.same(&source.settings));
-            if !same || source.health.report().state != State::Watching {
+            if !same || !source.sees_all() {
                 source.stop(self.clock);
             }
         }
@@ -135,6 +136,13 @@ impl Sources {
 }
 
 impl Source {
+    /// Whether it watches all that it was asked to, as far as permissions go.
+    fn sees_all(&self) -> bool {
+        let report = self.health.report();
+        let lacking = |state| matches!(state, StreamState::Refused | StreamState::Unproven);
+        report.state == State::Watching && !report.streams.iter().any(|stream| lacking(stream.state))
+    }
+
     fn stop(&mut self, clock: Clock) {
         if let Some(task) = self.task.take() {
             task.abort();

@@ -62,7 +62,7 @@ pub fn refused_stream(settings: &EslSettings, refusal: &Refusal) -> String {
         ),
     };
     format!(
-        "{user} is refused `{}` (\"{}\"): {lost}. In the directory, {remedy}; then: fs_cli -x reloadxml",
+        "{user} is refused `{}` (\"{}\"): {lost}. In the directory, {remedy}; then: fs_cli -x reloadxml, ringfence reload",
         refusal.stream.command(),
         refusal.message
     )
@@ -91,7 +91,8 @@ pub fn blind_log() -> &'static str {
 /// What it means that no probe line can be written.
 pub fn unproven_log(user: Option<&str>) -> String {
     format!(
-        "{} may not use `api log`, so that nothing proves the log until its first line comes: add log to esl-allowed-api",
+        "{} may not use `api log`, so that nothing proves the log until its first line comes: add log to esl-allowed-api; then: \
+         fs_cli -x reloadxml, ringfence reload",
         user.unwrap_or("the event socket")
     )
 }

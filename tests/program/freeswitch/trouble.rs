@@ -107,6 +107,42 @@ fn a_user_who_may_not_see_logins_is_refused_by_us() {
 }
 
 #[test]
+fn permissions_given_later_are_used_from_the_next_reload_on() {
+    let mut node = Node::new("user = \"ringfence@default\"\npassword = \"s3cret\"");
+    let mut user = User::new("ringfence@default", "s3cret");
+    user.log = false;
+    node.fs.admit(user.clone());
+    node.stage.start();
+    node.wait_for_stream("log", "refused");
+    let problem = node.stream("log")["problem"].to_string();
+    assert!(
+        problem.contains("esl-allowed-log") && problem.contains("ringfence reload"),
+        "{problem}"
+    );
+    assert!(node.stage.cli(&["reload"]).status.success());
+    node.wait_for_stream("log", "refused");
+    user.log = true;
+    user.api = Some("version".into());
+    node.fs.admit(user.clone());
+    assert!(node.stage.cli(&["reload"]).status.success());
+    node.wait_for_stream("log", "unproven");
+    user.api = None;
+    node.fs.admit(user);
+    assert!(node.stage.cli(&["reload"]).status.success());
+    node.wait_for_stream("log", "flowing");
+    node.stage.wait_for_state("watching");
+    let logins = node.fs.logins();
+    assert!(node.stage.cli(&["reload"]).status.success());
+    node.guess("192.0.2.101", 5);
+    assert_eq!(node.stage.banned(), ["192.0.2.101"]);
+    assert_eq!(
+        node.fs.logins(),
+        logins,
+        "nothing was missing: it goes on without a break"
+    );
+}
+
+#[test]
 fn a_user_who_may_not_see_the_probe_is_watched_without_proof() {
     let mut node = Node::new("user = \"ringfence@default\"\npassword = \"s3cret\"\nprobe = \"1s\"");
     let mut user = User::new("ringfence@default", "s3cret");
