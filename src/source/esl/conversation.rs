@@ -12,6 +12,7 @@ use ringfence_esl::{
 use ringfence_event::{SecurityEvent, Text};
 use secrecy::ExposeSecret;
 
+use super::alone::Alone;
 use super::flow::Flow;
 use super::log;
 use super::problem::{blind_events, blind_log, refused_login, refused_stream, unproven_events, unproven_log};
@@ -50,6 +51,7 @@ pub struct Conversation<'a> {
     /// Streams of events that are not given, with what that means.
     refused: Vec<StreamReport>,
     log: Flow,
+    alone: Alone,
     asked: VecDeque<Asked>,
     outgoing: Vec<Command>,
     begun: Stopwatch,
@@ -81,6 +83,7 @@ impl<'a> Conversation<'a> {
             events: Flow::asked(),
             refused: Vec::new(),
             log: if settings.log { Flow::asked() } else { Flow::off() },
+            alone: Alone::default(),
             asked: VecDeque::new(),
             outgoing: Vec::new(),
             begun: Stopwatch::start(),
@@ -158,13 +161,16 @@ impl<'a> Conversation<'a> {
         match self.mapper.map(frame) {
             Mapped::Event(event) => {
                 self.events.saw();
-                events.push(event);
+                if !self.alone.repeats(&event) {
+                    events.push(event);
+                }
             }
             Mapped::Suspicious(_) => {}
             Mapped::Other => {
                 if let Some(probe) = Probe::read(frame)
                     && let Some(took) = self.events.came_back(probe.nonce)
                 {
+                    self.alone.settle(took);
                     self.round_trip = Some(took);
                     self.core = Some(probe.core);
                 }
@@ -185,7 +191,12 @@ impl<'a> Conversation<'a> {
         self.log.saw();
         // While events flow, most of what the log says is their echo; when they don't, it is better than nothing.
         let alone = self.events.state() == StreamState::Blind;
-        events.extend(log::map(frame, alone));
+        if let Some(event) = log::map(frame, alone) {
+            if alone {
+                self.alone.told(&event);
+            }
+            events.push(event);
+        }
     }
 
     /// Answers come in the order of the questions; one of another kind belongs to none of them.

@@ -1,5 +1,6 @@
 //! FreeSWITCH through its event socket: connects, proves that each stream flows, reads, reconnects.
 
+mod alone;
 mod conversation;
 mod flow;
 mod log;

@@ -146,6 +146,61 @@ fn without_the_events_of_logins_there_is_nothing_to_watch() {
     );
 }
 
+/// A conversation whose events are blind, with the number of the probe under way.
+fn blind(talk: &mut Conversation<'_>) -> String {
+    ready(talk);
+    talk.events.doubt(Duration::ZERO, "blind");
+    assert_eq!(talk.state(), Some(StreamState::Blind));
+    talk.events.probe(7);
+    format!("{:016x}", 7)
+}
+
+fn line(talk: &mut Conversation<'_>) -> usize {
+    let body = "2026-11-21 19:34:22.269825 62.10% [WARNING] sofia_reg.c:1792 SIP auth failure (REGISTER) on sofia profile \
+                'internal' for [1000@tenant-a.example] from ip 192.0.2.1\n";
+    show(
+        talk,
+        Kind::LogData,
+        "Log-File: sofia_reg.c\nLog-Func: sofia_reg_handle_register_token\n",
+        body,
+    )
+    .unwrap()
+    .len()
+}
+
+fn failed(talk: &mut Conversation<'_>) -> usize {
+    show(talk, Kind::EventPlain, "", FAILED).unwrap().len()
+}
+
+#[test]
+fn events_that_were_only_late_do_not_repeat_what_the_log_told() {
+    let settings = settings();
+    let mut talk = Conversation::new(&settings);
+    let nonce = blind(&mut talk);
+    assert_eq!((line(&mut talk), line(&mut talk)), (1, 1), "the log tells all");
+    // one of the two events comes late, and makes the stream flow
+    assert_eq!(failed(&mut talk), 0);
+    assert_eq!(talk.state(), Some(StreamState::Flowing));
+    assert_eq!(line(&mut talk), 0, "events tell it again");
+    // the other one was between the probe and now
+    assert_eq!((failed(&mut talk), failed(&mut talk)), (0, 1));
+    show(&mut talk, Kind::EventPlain, "", &probe(&nonce)).unwrap();
+    assert_eq!(failed(&mut talk), 1);
+}
+
+#[test]
+fn events_that_were_lost_leave_nothing_behind() {
+    let settings = settings();
+    let mut talk = Conversation::new(&settings);
+    blind(&mut talk);
+    assert_eq!((line(&mut talk), line(&mut talk)), (1, 1));
+    // this probe was sent after both
+    talk.events.probe(8);
+    show(&mut talk, Kind::EventPlain, "", &probe("0000000000000008")).unwrap();
+    assert_eq!(talk.state(), Some(StreamState::Flowing));
+    assert_eq!(failed(&mut talk), 1, "a new attempt");
+}
+
 /// One frame that a server could send at any moment.
 fn anything() -> impl Strategy<Value = (Kind, String, String)> {
     let kind = prop_oneof![
