@@ -144,6 +144,14 @@ impl Health {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Connected anew, and nothing proven yet. What was wrong stands until it is known to be over: every try would log it anew
+    /// otherwise.
+    pub fn prove(&self, now: Moment) {
+        if self.report().problem.is_empty() {
+            self.enter(now, State::Proving, "");
+        }
+    }
+
     /// Enters `state` with what the admin should know; logs a line when either changed.
     pub fn enter(&self, now: Moment, state: State, problem: &str) {
         let mut report = self.0.lock().unwrap_or_else(PoisonError::into_inner);

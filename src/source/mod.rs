@@ -9,11 +9,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_event::{SecurityEvent, SourceId};
+use ringfence_event::{Moment, SecurityEvent, SourceId};
 
 use crate::clock::Clock;
-use crate::health::Health;
+use crate::health::{Health, State};
 use ami::AmiSettings;
+use backoff::{Backoff, chance};
 use esl::EslSettings;
 
 /// How long the far end may take to accept what is written.
@@ -42,6 +43,23 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Away(problem) | Self::Refused(problem) | Self::Blind(problem)) = self;
         f.write_str(problem)
+    }
+}
+
+impl End {
+    /// Tells `health` why the session ended; how long to wait before the next try.
+    fn settle(&self, health: &Health, now: Moment, backoff: &mut Backoff) -> Duration {
+        let (state, problem) = match self {
+            Self::Away(problem) => (State::Connecting, problem),
+            Self::Refused(problem) => (State::Refused, problem),
+            Self::Blind(problem) => (State::Blind, problem),
+        };
+        health.enter(now, state, problem);
+        match self {
+            // blind: the long pause was taken on the open connection, in case an event came after all
+            Self::Away(_) | Self::Blind(_) => backoff.away(chance()),
+            Self::Refused(_) => backoff.refused(chance()),
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use ringfence_event::SourceId;
 use secrecy::ExposeSecret;
 
 use crate::clock::Clock;
-use crate::health::{Health, State};
-use crate::source::backoff::{Backoff, chance};
-use crate::source::{End, EventSink};
+use crate::health::Health;
+use crate::source::EventSink;
+use crate::source::backoff::Backoff;
 
 use session::Session;
 pub use settings::{AmiSettings, AuthMethod, TlsSettings};
@@ -37,7 +37,7 @@ pub async fn run<S: EventSink>(
                     report.connects += 1;
                     session.version().clone_into(&mut report.version);
                 });
-                health.enter(clock.now(), State::Proving, "");
+                health.prove(clock.now());
                 Watcher::new(id, &settings, &health, clock, &*sink, session)
                     .watch(&mut backoff)
                     .await
@@ -45,22 +45,7 @@ pub async fn run<S: EventSink>(
             Err(end) => end,
         };
         health.update(|report| report.ping_us = None);
-        let pause = match &end {
-            End::Away(problem) => {
-                health.enter(clock.now(), State::Connecting, problem);
-                backoff.away(chance())
-            }
-            End::Refused(problem) => {
-                health.enter(clock.now(), State::Refused, problem);
-                backoff.refused(chance())
-            }
-            End::Blind(problem) => {
-                // the pause was taken on the open connection, in case an event comes after all
-                health.enter(clock.now(), State::Blind, problem);
-                backoff.away(chance())
-            }
-        };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(end.settle(&health, clock.now(), &mut backoff)).await;
     }
 }
 

@@ -46,10 +46,7 @@ pub async fn run<S: EventSink>(
         let end = match Wire::open(&settings).await {
             Ok(wire) => {
                 health.update(|report| report.connects += 1);
-                // what was wrong stands until it is known to be over, or every try would log it anew
-                if health.report().problem.is_empty() {
-                    health.enter(clock.now(), State::Proving, "");
-                }
+                health.prove(clock.now());
                 let watcher = Watcher::new(id, &settings, &health, clock, &*sink);
                 watcher.watch(wire, &mut backoff, &mut told).await
             }
@@ -59,22 +56,7 @@ pub async fn run<S: EventSink>(
             report.ping_us = None;
             report.streams.clear();
         });
-        let pause = match &end {
-            End::Away(problem) => {
-                health.enter(clock.now(), State::Connecting, problem);
-                backoff.away(chance())
-            }
-            End::Refused(problem) => {
-                health.enter(clock.now(), State::Refused, problem);
-                backoff.refused(chance())
-            }
-            End::Blind(problem) => {
-                // the pause was taken on the open connection, in case an event comes after all
-                health.enter(clock.now(), State::Blind, problem);
-                backoff.away(chance())
-            }
-        };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(end.settle(&health, clock.now(), &mut backoff)).await;
     }
 }
 
