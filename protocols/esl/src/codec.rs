@@ -151,6 +151,12 @@ impl EslCodec {
 
 /// Reads whole header lines; kind and body length once the empty line is there, which `read` then counts, too.
 fn read_head(buffer: &[u8], read: &mut usize, head: &mut Head) -> Result<Option<(Kind, u64)>, FramingError> {
+    if *read == 0
+        && let Some((count, length)) = usual_head(buffer)
+    {
+        *read = count;
+        return Ok(Some((Kind::EventPlain, length)));
+    }
     loop {
         let rest = buffer.get(*read..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', rest) else {
@@ -170,6 +176,25 @@ fn read_head(buffer: &[u8], read: &mut usize, head: &mut Head) -> Result<Option<
         }
         head.add(rest.get(..end).unwrap_or_default())?;
     }
+}
+
+/// How many bytes the headers of an event have, and the length of its body, when they stand as FreeSWITCH always writes them.
+fn usual_head(buffer: &[u8]) -> Option<(usize, u64)> {
+    const LENGTH: &[u8] = b"Content-Length: ";
+    let rest = buffer.strip_prefix(LENGTH)?;
+    // more digits than these are for the long way to refuse
+    let digits = rest
+        .iter()
+        .take(8)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (number, rest) = rest.split_at_checked(digits)?;
+    rest.strip_prefix(b"\nContent-Type: text/event-plain\n\n")?;
+    let number = crate::head::number(number).filter(|_| digits > 0)?;
+    Some((
+        LENGTH.len() + digits + b"\nContent-Type: text/event-plain\n\n".len(),
+        number,
+    ))
 }
 
 impl Decoder for EslCodec {
@@ -228,6 +253,38 @@ mod tests {
         assert_eq!(answer.frame().body(), b"ab\n\ncd");
         assert!(codec.decode(&mut buffer).unwrap().is_none());
         assert!(codec.decode_eof(&mut buffer).is_err());
+    }
+
+    #[test]
+    fn usual_headers_are_read_as_any_others() {
+        let frames: [&[u8]; 6] = [
+            b"Content-Length: 12\nContent-Type: text/event-plain\n\n",
+            b"Content-Type: text/event-plain\nContent-Length: 12\n\n",
+            b"Content-Length:12\nContent-Type: text/event-plain\n\n",
+            b"Content-Length: 000000012\nContent-Type: text/event-plain\n\n",
+            b"Content-Length: 12\nX: y\nContent-Type: text/event-plain\n\n",
+            b"Content-Length: 12\nContent-Type: text/event-plain\nX: y\n\n",
+        ];
+        for head in frames {
+            let stream = [head, b"Event-Name: X", b"Content-Type: auth/request\n\n"].concat();
+            let stream = stream.strip_suffix(b"XContent-Type: auth/request\n\n").unwrap();
+            let (mut codec, mut buffer) = (EslCodec::new(), BytesMut::from(stream));
+            let block = codec.decode(&mut buffer).unwrap().unwrap();
+            assert_eq!(block.frame().kind(), Kind::EventPlain);
+            assert_eq!(block.frame().body(), b"Event-Name: ");
+            assert_eq!(
+                block.frame().header(b"Content-Type"),
+                Some(&b"text/event-plain"[..])
+            );
+            assert!(buffer.is_empty());
+        }
+        for wrong in ["", "x", "-1", "99999999999999999999"] {
+            let head = format!("Content-Length: {wrong}\nContent-Type: text/event-plain\n\n");
+            assert!(
+                matches!(error(head.as_bytes()), FramingError::Length { .. }),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Mapper {
             text(event.realm)
         };
         said.dialogue = text(event.call_id);
-        said.detail = words(&[b"register_attempt", event.result, event.agent]);
+        said.detail = words("register_attempt", &[event.result, event.agent]);
         Some(())
     }
 
@@ -152,7 +152,7 @@ impl Mapper {
         }
         said.domain = text(event.to_host);
         said.tenant = said.domain;
-        said.detail = words(&[b"register_failure", event.method, event.agent]);
+        said.detail = words("register_failure", &[event.method, event.agent]);
         Some(())
     }
 }
@@ -216,7 +216,7 @@ fn challenge(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
     said.tenant = said.domain;
     said.profile = text(event.profile);
     said.dialogue = text(event.call_id);
-    said.detail = words(&[b"pre_register", event.agent]);
+    said.detail = words("pre_register", &[event.agent]);
     Some(())
 }
 
@@ -267,7 +267,7 @@ fn call(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
     said.profile = text(event.profile);
     said.tenant = said.profile;
     said.dialogue = text(event.sip_call_id);
-    said.detail = words(&[event.hangup, event.sip_agent]);
+    said.detail = words("", &[event.hangup, event.sip_agent]);
     Some(())
 }
 
@@ -310,9 +310,13 @@ fn text(value: &[u8]) -> Text {
     Text::new(&decode(value))
 }
 
-fn words(parts: &[&[u8]]) -> Text {
+/// The event's name and what it says, in one line.
+fn words(name: &str, parts: &[&[u8]]) -> Text {
     let mut short = [0; 128];
-    let mut used = 0;
+    let mut used = name.len();
+    if let Some(room) = short.get_mut(..used) {
+        room.copy_from_slice(name.as_bytes());
+    }
     for part in parts.iter().filter(|part| !part.is_empty()) {
         let part = decode(part);
         let space = usize::from(used > 0);
@@ -320,7 +324,7 @@ fn words(parts: &[&[u8]]) -> Text {
             .get_mut(used..used + space + part.len())
             .and_then(|room| room.split_at_mut_checked(space))
         else {
-            return long(parts);
+            return long(name, parts);
         };
         gap.fill(b' ');
         room.copy_from_slice(&part);
@@ -329,9 +333,11 @@ fn words(parts: &[&[u8]]) -> Text {
     Text::new(short.get(..used).unwrap_or_default())
 }
 
-fn long(parts: &[&[u8]]) -> Text {
-    let parts: Vec<_> = parts
+fn long(name: &str, parts: &[&[u8]]) -> Text {
+    let name = [name.as_bytes()];
+    let parts: Vec<_> = name
         .iter()
+        .chain(parts)
         .filter(|part| !part.is_empty())
         .map(|part| decode(part))
         .collect();

@@ -1,7 +1,7 @@
 //! The values of plain events: percent-decoded after the lines were split, then bytes like any others.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Decodes `%XX`; everything else stays as it is, a `+` and an incomplete escape too.
 ///
@@ -55,6 +55,10 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// A bare IPv4 or IPv6 address, as it was sent; a scope is dropped, since packets carry none.
 pub(crate) fn address(value: &[u8]) -> Option<IpAddr> {
+    // an IPv4 address holds nothing that is escaped
+    if let Ok(v4) = std::str::from_utf8(value).unwrap_or_default().parse::<Ipv4Addr>() {
+        return Some(v4.into());
+    }
     let decoded = decode(value);
     let text = std::str::from_utf8(&decoded).ok()?;
     let bare = match text.split_once('%') {
