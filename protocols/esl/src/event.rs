@@ -63,6 +63,8 @@ pub struct Event<'a> {
     pub(crate) verto_success: &'a [u8],
     pub(crate) hangup: &'a [u8],
     pub(crate) direction: &'a [u8],
+    /// The module whose call it is.
+    pub(crate) caller_source: &'a [u8],
     pub(crate) number: &'a [u8],
     pub(crate) call_ip: &'a [u8],
     pub(crate) call_port: &'a [u8],
@@ -159,7 +161,10 @@ impl<'a> Event<'a> {
             },
             Some(b'C') => {
                 mark!("Command" => forged);
-                read!("Call-Direction" => direction, "Caller-Destination-Number" => number);
+                read!(
+                    "Call-Direction" => direction, "Caller-Source" => caller_source,
+                    "Caller-Destination-Number" => number,
+                );
             }
             Some(b'H') => read!("Hangup-Cause" => hangup),
             Some(b'a') => read!("auth-result" => result),

@@ -255,6 +255,10 @@ fn verto(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
 }
 
 fn call(event: &Event<'_>, said: &mut SecurityEvent) -> Option<()> {
+    // A client of mod_verto names variables of its calls as it likes, the address of SIP's included.
+    if !matches!(event.caller_source, b"mod_sofia" | b"") {
+        return None;
+    }
     let mine = event.direction == b"inbound" && !event.authorised && is_turned_away(event);
     let addr = address(event.call_ip).filter(|_| mine)?;
     let transport = match event.via {

@@ -215,6 +215,24 @@ fn a_probe_is_not_hidden_by_making_its_event_large() {
     }
 }
 
+/// mod_verto makes variables of a call out of its client's `userVariables`, names as they come, line feeds included.
+#[test]
+fn a_call_of_verto_blames_nobody() {
+    let call = |source: &str, injected: &str| {
+        let body = format!(
+            "Event-Name: CHANNEL_HANGUP_COMPLETE\nCall-Direction: inbound\nCaller-Destination-Number: 900972599\n{source}\
+             Hangup-Cause: NO_ROUTE_DESTINATION\nvariable_verto_profile_name: default\n{injected}\
+             variable_sip_network_ip: {BYSTANDER}\n\n"
+        );
+        read(&framed(body.as_bytes())).0.len()
+    };
+    assert_eq!(call("Caller-Source: mod_sofia\n", ""), 1);
+    for injected in ["", "variable_x\nCaller-Source: mod_sofia\n"] {
+        assert_eq!(call("Caller-Source: mod_verto\n", injected), 0, "{injected}");
+        assert_eq!(call("Caller-Source: mod_loopback\n", injected), 0, "{injected}");
+    }
+}
+
 /// Of one address and port, at two profiles at once: what is lost of one is not made up by the other.
 #[test]
 fn two_profiles_do_not_pair() {
