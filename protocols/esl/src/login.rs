@@ -10,6 +10,9 @@ use crate::command::{Command, Stream};
 use crate::frame::{Frame, Kind};
 use crate::head::FramingError;
 
+/// Stands for what must not be shown.
+const HIDDEN: &[u8] = b"(not shown: it repeats the password)";
+
 /// Who logs in, and with which password. Never shows the password.
 #[derive(Clone)]
 pub struct Credentials {
@@ -49,6 +52,12 @@ impl Credentials {
             None => Command::new(&format!("auth {}", self.password)),
             Some(user) => Command::new(&format!("userauth {user}:{}", self.password)),
         })
+    }
+
+    /// What the server said, unless it repeats the password. Looked at before it is shortened, so that no part of one is left.
+    fn without_password(&self, said: &[u8]) -> Text {
+        let repeated = memchr::memmem::find(said, self.password.as_bytes()).is_some();
+        Text::new(if repeated { HIDDEN } else { said })
     }
 }
 
@@ -192,7 +201,7 @@ impl Login {
         match (self.state, frame.kind()) {
             (State::Done, _) => Ok(Step::Wait),
             (_, Kind::RudeRejection) => Err(LoginError::Acl {
-                message: Text::new(frame.body().trim_ascii()),
+                message: self.credentials.without_password(frame.body().trim_ascii()),
             }),
             (_, Kind::DisconnectNotice) => Err(LoginError::Disconnected),
             (State::Greeting, Kind::AuthRequest) => {
@@ -205,13 +214,13 @@ impl Login {
             }),
             (State::Auth, Kind::CommandReply) if frame.reply().starts_with(b"+OK") => Ok(self.subscribe()),
             (State::Auth, Kind::CommandReply) => Err(LoginError::Rejected {
-                message: Text::new(frame.reply()),
+                message: self.credentials.without_password(frame.reply()),
             }),
             (State::Subscribing(stream), Kind::CommandReply) => {
                 if !frame.reply().starts_with(b"+OK") {
                     self.refusals.push(Refusal {
                         stream,
-                        message: Text::new(frame.reply()),
+                        message: self.credentials.without_password(frame.reply()),
                     });
                 }
                 Ok(self.subscribe())
@@ -304,6 +313,26 @@ mod tests {
         assert!(matches!(login.step(&rude), Err(LoginError::Acl { .. })));
         let notice = Frame::new(Kind::DisconnectNotice, b"", b"bye", false);
         assert_eq!(login.step(&notice), Err(LoginError::Disconnected));
+    }
+
+    #[test]
+    fn a_server_that_repeats_the_password_does_not_get_it_into_the_report() {
+        for said in [
+            "-ERR invalid: auth s3cret",
+            &format!("-ERR {}s3cret", "x".repeat(34)),
+        ] {
+            let (mut login, _) = start(Credentials::password("s3cret"), false);
+            let error = answer(&mut login, said).unwrap_err().to_string();
+            assert!(!error.contains("s3c") && error.contains("repeats"), "{error}");
+            let (mut login, _) = start(Credentials::password("s3cret"), false);
+            answer(&mut login, "+OK accepted").unwrap();
+            answer(&mut login, said).unwrap();
+            let told = login.refusals()[0].message.to_string();
+            assert!(!told.contains("s3c"), "{told}");
+        }
+        let (mut login, _) = start(Credentials::password("s3cret"), false);
+        let rude = Frame::new(Kind::RudeRejection, b"", b"go away, s3cret", false);
+        assert!(!login.step(&rude).unwrap_err().to_string().contains("s3c"));
     }
 
     #[test]

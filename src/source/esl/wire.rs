@@ -126,11 +126,18 @@ impl Wire {
 
     /// What can't be read is never guessed at: on a new connection it is another kind of server, later FreeSWITCH itself has
     /// cut a frame short.
+    ///
+    /// What stood there is not shown after the greeting: it may be the password that a server sends back.
     fn unreadable(&self, error: &FramingError) -> End {
         let greeting = self.first.unwrap_or(Text::EMPTY);
         let cut_short = *error == FramingError::Truncated && is_header(greeting.as_bytes());
         if self.greeted || cut_short {
-            return End::Away(format!("the connection is given up: {error}"));
+            return End::Away(match error {
+                FramingError::NotAHeader { .. } | FramingError::Length { .. } => {
+                    "the connection is given up: what came is no frame of the event socket".into()
+                }
+                _ => format!("the connection is given up: {error}"),
+            });
         }
         let other = LoginError::from_greeting(error).unwrap_or(LoginError::NotEsl {
             what: "something else",
