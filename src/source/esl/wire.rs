@@ -173,3 +173,54 @@ fn is_header(words: &[u8]) -> bool {
 fn broken(error: &std::io::Error) -> End {
     End::Away(format!("the connection broke: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use ringfence_event::Span;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What the admin is told of a server that greets like FreeSWITCH and then says `words` around what it was sent.
+    async fn told_of(words: [&str; 2]) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let settings = EslSettings {
+            name: "fs1".into(),
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+            user: None,
+            password: "s3cret-and-long".to_owned().into(),
+            log: true,
+            probe: Span::from_secs(10),
+        };
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"Content-Type: auth/request\n\n").await.unwrap();
+            let mut sent = [0; 64];
+            let count = stream.read(&mut sent).await.unwrap();
+            let sent = String::from_utf8_lossy(&sent[..count]).into_owned();
+            let said = format!("{}{}{}\n\n", words[0], sent.trim_end(), words[1]);
+            stream.write_all(said.as_bytes()).await.unwrap();
+            stream
+        };
+        let (checked, _stream) = tokio::join!(super::super::check(&settings), server);
+        checked.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_sends_back_what_it_got_does_not_get_the_password_shown() {
+        for words in [
+            ["", ""],
+            ["Content-Length: ", ""],
+            ["Content-Type: command/reply\nReply-Text: -ERR ", ""],
+            ["Content-Type: command/reply\nReply-Text: -ERR ", " is wrong"],
+        ] {
+            let told = told_of(words).await;
+            assert!(!told.contains("s3c"), "{told}");
+            assert!(
+                told.contains("FreeSWITCH") || told.contains("event socket"),
+                "{told}"
+            );
+        }
+    }
+}
