@@ -236,3 +236,79 @@ async fn hear(
 fn say(wire: &Wire, talk: &mut Conversation<'_>) -> Result<(), End> {
     talk.outgoing().try_for_each(|command| wire.send(command))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+
+    use ringfence_event::Span;
+
+    use super::*;
+    use crate::health::HealthReport;
+
+    #[derive(Default)]
+    struct Sink(Mutex<u64>);
+
+    impl EventSink for Sink {
+        fn take(&self, events: &mut Vec<SecurityEvent>) {
+            *self.0.lock().unwrap() += events.len() as u64;
+            events.clear();
+        }
+    }
+
+    /// Lets anybody in and then sends `frame` for ever, as fast as it is taken.
+    fn flood(listener: &TcpListener, frame: &str) -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(b"Content-Type: auth/request\n\n")?;
+        for _ in 0..6 {
+            stream.read(&mut [0; 512])?;
+            stream.write_all(b"Content-Type: command/reply\nReply-Text: +OK\n\n")?;
+        }
+        let many = frame.repeat(500);
+        loop {
+            stream.write_all(many.as_bytes())?;
+        }
+    }
+
+    #[test]
+    fn a_flood_that_proves_nothing_does_not_hide_that_events_are_missing() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let settings = EslSettings {
+            name: "fs1".into(),
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+            user: None,
+            password: "s3cret".to_owned().into(),
+            log: true,
+            probe: Span::from_secs(10),
+        };
+        let body = "Event-Name: CUSTOM\nEvent-Subclass: sofia%3A%3Aregister_failure\nCommand: sendevent\n\n";
+        let length = body.len();
+        let frame = format!("Content-Length: {length}\nContent-Type: text/event-plain\n\n{body}");
+        std::thread::spawn(move || flood(&listener, &frame));
+        let health = Health::new(HealthReport::default());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sink = Arc::new(Sink::default());
+        runtime.spawn(run(
+            SourceId(0),
+            settings,
+            health.clone(),
+            Clock::start(),
+            Arc::clone(&sink),
+        ));
+        let begun = Stopwatch::start();
+        while health.report().state != State::Blind && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let report = health.report();
+        runtime.shutdown_background();
+        assert_eq!(report.state, State::Blind, "{report:?}");
+        assert!(report.suspicious > 0 && *sink.0.lock().unwrap() == 0);
+    }
+}
