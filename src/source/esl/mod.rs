@@ -258,11 +258,11 @@ mod tests {
         }
     }
 
-    /// Lets anybody in and then sends `frame` for ever, as fast as it is taken.
-    fn flood(listener: &TcpListener, frame: &str) -> std::io::Result<()> {
+    /// Answers so many commands and then sends `frame` for ever, as fast as it is taken.
+    fn flood(listener: &TcpListener, answers: usize, frame: &str) -> std::io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         stream.write_all(b"Content-Type: auth/request\n\n")?;
-        for _ in 0..6 {
+        for _ in 0..answers {
             if stream.read(&mut [0; 512])? == 0 {
                 return Ok(());
             }
@@ -274,8 +274,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_flood_that_proves_nothing_does_not_hide_that_events_are_missing() {
+    /// A node that lets anybody in, if it answers more than none, and then floods; how to reach it.
+    fn flooding(answers: usize) -> EslSettings {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let settings = EslSettings {
             name: "fs1".into(),
@@ -289,7 +289,19 @@ mod tests {
         let body = "Event-Name: CUSTOM\nEvent-Subclass: sofia%3A%3Aregister_failure\nCommand: sendevent\n\n";
         let length = body.len();
         let frame = format!("Content-Length: {length}\nContent-Type: text/event-plain\n\n{body}");
-        std::thread::spawn(move || flood(&listener, &frame));
+        std::thread::spawn(move || flood(&listener, answers, &frame));
+        settings
+    }
+
+    #[tokio::test]
+    async fn a_check_of_a_node_that_floods_before_the_login_says_that_it_was_not_answered() {
+        let told = check(&flooding(0)).await.unwrap_err();
+        assert!(told.contains("does not answer a login"), "{told}");
+    }
+
+    #[test]
+    fn a_flood_that_proves_nothing_does_not_hide_that_events_are_missing() {
+        let settings = flooding(6);
         let health = Health::new(HealthReport::default());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
