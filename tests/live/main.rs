@@ -21,4 +21,5 @@ mod manager;
 mod orders;
 mod reload;
 mod site;
+mod tenants;
 mod watching;
