@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench judge` prints events a second; `-- --only NAME` measures one recording alone, and `-- --only NAME --once`
 //! judges a fixed number of events once, for counting instructions with callgrind (`tests/run gate` does, and compares with
-//! its bounds).
+//! its bounds). `--exact N` or `--wild N` adds as many tenants, by exact domains or by patterns; none has any of the attempts.
 
 #![expect(clippy::unwrap_used, reason = "a bench that can't measure has to stop")]
 
@@ -13,7 +13,7 @@ mod esl;
 
 use std::time::Instant;
 
-use ringfence::engine::{Engine, Policy};
+use ringfence::engine::{Engine, Names, Pattern, Policy, Tenant};
 use ringfence_event::{Moment, Span};
 
 /// Addresses that attack or register in turn.
@@ -57,10 +57,16 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let (once, make) = (given("--once"), given("--make"));
-    let only = arguments
-        .iter()
-        .position(|argument| argument == "--only")
-        .map(|at| arguments.get(at + 1).unwrap().as_str());
+    let value = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        Some(arguments.get(at + 1).unwrap().as_str())
+    };
+    let only = value("--only");
+    let number = |flag: &str| value(flag).map_or(0, |number| number.parse().unwrap());
+    let policy = || Policy {
+        tenants: tenants(number("--exact"), number("--wild")),
+        ..Policy::default()
+    };
     for subject in SUBJECTS
         .iter()
         .filter(|subject| only.is_none_or(|name| name == subject.name))
@@ -75,19 +81,35 @@ fn main() {
         if once {
             let judged = (subject.pass)(
                 &recording,
-                &mut Engine::new(Policy::default(), 1),
+                &mut Engine::new(policy(), 1),
                 Moment::from_millis(1_800_000_000_000),
             );
             println!("judged      {judged}");
         } else if !make {
-            repeat(subject, &recording);
+            repeat(subject, &recording, policy());
         }
     }
 }
 
+/// Tenants with a domain each, and tenants with every name below a domain.
+fn tenants(exact: u32, wild: u32) -> Vec<Tenant> {
+    let exact = (0..exact).map(|n| format!("customer{n}.pbx.example"));
+    let wild = (0..wild).map(|n| format!("*.customer{n}.example"));
+    let named = exact.chain(wild).map(|domain| Tenant {
+        name: domain.replace('*', "all"),
+        names: Names {
+            domain: vec![Pattern::folded(&domain)],
+            ..Names::default()
+        },
+        ignore: Vec::new(),
+        jails: Vec::new(),
+    });
+    named.collect()
+}
+
 /// Seven passes over one recording, with one engine that goes on.
-fn repeat(subject: &Subject, recording: &[u8]) {
-    let mut engine = Engine::new(Policy::default(), 1);
+fn repeat(subject: &Subject, recording: &[u8], policy: Policy) {
+    let mut engine = Engine::new(policy, 1);
     let mut at = Moment::from_millis(1_800_000_000_000);
     let mut best = 0.0_f64;
     for _ in 0..7 {
