@@ -201,7 +201,7 @@ pub struct BanView {
     /// The weakest proof among what it counted.
     pub proof: Proof,
     /// The tenants whose attempts led to it, the greatest share first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
     /// How often the target was banned by escalating jails.
     pub count: u32,

@@ -30,7 +30,7 @@ pub struct NowView {
     /// Why it can't be banned, if so.
     pub ignored: Option<String>,
     /// Tenants that trust it: it is banned only if it attacks them too.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusted: Vec<String>,
     /// Each jail's count now.
     pub counts: Vec<CountView>,
@@ -59,12 +59,14 @@ pub struct CountView {
     pub jail: String,
     /// How many count now.
     pub count: u32,
-    /// How many ban.
+    /// How many ban where no tenant is among them.
     pub maxretry: u32,
+    /// How much of what bans they are together, each by the values that hold for it, in percent.
+    pub share: u32,
     /// Within how many seconds.
     pub findtime_s: u64,
     /// The tenants among it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantCountView>,
 }
 
@@ -91,7 +93,7 @@ pub struct EvidenceView {
     /// The weakest proof among what it counted.
     pub proof: Proof,
     /// The tenants whose attempts led to it, the greatest share first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
     /// The latest events of the address at that time, oldest first.
     pub events: Vec<EventView>,
@@ -111,7 +113,7 @@ pub struct EventView {
     /// The account, escaped.
     pub account: String,
     /// The tenant it was tried at; empty for none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tenant: String,
     /// Source port, 0 when unknown.
     pub port: u16,
@@ -147,6 +149,7 @@ impl NowView {
             jail: count.jail.clone(),
             count: count.count,
             maxretry: count.maxretry,
+            share: count.share,
             findtime_s: count.findtime.as_secs(),
             tenants: count.tenants.iter().map(TenantCountView::new).collect(),
         };

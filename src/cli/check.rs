@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{CliError, Exit, Global, print_json, written};
 use crate::admin::{AdminAnswer, AdminRequest, Client};
 use crate::config::{self, Config};
+use crate::engine::Tenant;
 use crate::fence;
 
 /// Arguments of `ringfence check`.
@@ -74,10 +75,7 @@ impl CheckArgs {
             written(writeln!(out, "{warning}"))?;
         }
         let kinds = |kind| config.sources.iter().filter(|pbx| pbx.kind() == kind).count();
-        let tenants = match config.policy.tenants.len() {
-            0 => String::new(),
-            tenants => format!(", {tenants} tenants"),
-        };
+        let tenants = tenants(&config.policy.tenants);
         written(writeln!(
             out,
             "ok    {}: {} Asterisk, {} FreeSWITCH, {} jails{tenants}",
@@ -91,6 +89,24 @@ impl CheckArgs {
             written(writeln!(out, "{word}  {}: {}", finding.what, finding.detail))?;
         }
         Ok(exit)
+    }
+}
+
+/// How many tenants there are, and the first of them by name: their order decides whose attempts are whose.
+fn tenants(tenants: &[Tenant]) -> String {
+    const NAMED: usize = 8;
+    let mut names: Vec<&str> = tenants
+        .iter()
+        .take(NAMED)
+        .map(|tenant| tenant.name.as_str())
+        .collect();
+    if tenants.len() > NAMED {
+        names.push("...");
+    }
+    match tenants.len() {
+        0 => String::new(),
+        1 => format!(", 1 tenant: {}", names.join(" ")),
+        many => format!(", {many} tenants: {}", names.join(" ")),
     }
 }
 

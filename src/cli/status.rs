@@ -201,7 +201,7 @@ fn jails(jails: &[JailTotals], out: &mut dyn Write) -> io::Result<()> {
     for jail in jails {
         table.row([
             jail.jail.clone(),
-            if jail.enabled { "yes".into() } else { "no".into() },
+            on(jail),
             jail.suspects.to_string(),
             jail.counted.to_string(),
             jail.bans.to_string(),
@@ -209,6 +209,20 @@ fn jails(jails: &[JailTotals], out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     table.print(out)
+}
+
+/// Whether the jail is on, and for whom it is otherwise.
+fn on(jail: &JailTotals) -> String {
+    let tenants = match jail.otherwise {
+        1 => "1 tenant".to_owned(),
+        many => format!("{many} tenants"),
+    };
+    match (jail.enabled, jail.otherwise) {
+        (true, 0) => "yes".into(),
+        (false, 0) => "no".into(),
+        (true, _) => format!("yes, not for {tenants}"),
+        (false, _) => format!("only for {tenants}"),
+    }
 }
 
 fn tenants(tenants: &[TenantTotals], out: &mut dyn Write) -> io::Result<()> {

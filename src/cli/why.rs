@@ -8,7 +8,7 @@ use ringfence_event::Span;
 use super::link::{Link, unexpected};
 use super::table::Table;
 use super::{CliError, Exit, Global, print_json, written};
-use crate::admin::{AdminAnswer, AdminRequest, BanView, TenantCountView, WhyBan, WhyView};
+use crate::admin::{AdminAnswer, AdminRequest, BanView, CountView, TenantCountView, WhyBan, WhyView};
 
 /// Arguments of `ringfence why`.
 #[derive(Debug, clap::Args)]
@@ -67,12 +67,7 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
         .iter()
         .filter(|count| count.count > 0 || !count.tenants.is_empty())
     {
-        let findtime = Span::from_secs(count.findtime_s);
-        writeln!(
-            out,
-            "Jail {}: {} of {} within {findtime}",
-            count.jail, count.count, count.maxretry
-        )?;
+        writeln!(out, "Jail {}", of_jail(count))?;
         for tenant in &count.tenants {
             writeln!(out, "  {}", of_tenant(tenant))?;
         }
@@ -135,6 +130,21 @@ fn print(why: &WhyView, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What is counted; where tenants are among it no single number bans.
+fn of_jail(count: &CountView) -> String {
+    if !count.tenants.is_empty() {
+        return format!(
+            "{}: {} counted, {} % of what bans",
+            count.jail, count.count, count.share
+        );
+    }
+    let findtime = Span::from_secs(count.findtime_s);
+    format!(
+        "{}: {} of {} within {findtime}",
+        count.jail, count.count, count.maxretry
+    )
+}
+
 fn of_tenant(count: &TenantCountView) -> String {
     let findtime = Span::from_secs(count.findtime_s);
     let ignored = if count.ignored {
@@ -156,10 +166,10 @@ fn sentence(ban: &BanView) -> String {
     if ban.jail == "manual" {
         return format!("{} by order since {}, {end}", ban.target, ban.since);
     }
-    let tenants = if ban.tenants.is_empty() {
-        String::new()
-    } else {
-        format!(", tenants {}", ban.tenants.join(" "))
+    let tenants = match ban.tenants.as_slice() {
+        [] => String::new(),
+        [tenant] => format!(", tenant {tenant}"),
+        tenants => format!(", tenants {}", tenants.join(" ")),
     };
     format!(
         "{} by jail {} since {}, {end} ({} counted, proof {}{tenants}, ban number {})",

@@ -66,8 +66,10 @@ pub struct JailCount {
     pub jail: String,
     /// How many count now.
     pub count: u32,
-    /// How many ban.
+    /// How many ban where no tenant is among them.
     pub maxretry: u32,
+    /// How much of what bans they are together, each by the values that hold for it, in percent.
+    pub share: u32,
     /// Within which time, in milliseconds.
     pub findtime: Span,
     /// The tenants among it, by their own values; also what does not count since a tenant trusts the address.
@@ -105,7 +107,7 @@ pub struct Totals {
     /// Per jail, in the policy's order.
     pub jails: Vec<JailTotals>,
     /// Per tenant, in the policy's order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantTotals>,
 }
 
@@ -129,6 +131,9 @@ pub struct JailTotals {
     pub jail: String,
     /// Whether it is on.
     pub enabled: bool,
+    /// Tenants for which it is the other way round.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub otherwise: usize,
     /// Addresses that have something counted against them now.
     pub suspects: usize,
     /// Attempts (or challenges) it counted since the start.
@@ -137,4 +142,9 @@ pub struct JailTotals {
     pub bans: u64,
     /// Its bans in force now.
     pub banned: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it like this")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -36,10 +36,18 @@ impl Engine {
             .iter()
             .zip(0_u32..)
             .filter(|(_, index)| off & (1 << index) == 0)
-            .map(|(jail, index)| JailCount {
+            .map(|(jail, index)| {
+                (
+                    jail,
+                    index,
+                    suspect.map(|s| self.rules.tally(index, s.records(), now, &shields)),
+                )
+            })
+            .map(|(jail, index, tally)| JailCount {
                 jail: jail.name.clone(),
-                count: suspect.map_or(0, |s| self.rules.tally(index, s.records(), now, &shields).count),
+                count: tally.map_or(0, |tally| tally.count),
                 maxretry: shares::maxretry(jail),
+                share: tally.map_or(0, |tally| tally.percent()),
                 findtime: jail.findtime,
                 tenants: suspect.map_or_else(Vec::new, |s| self.tenant_counts(index, s, now, &shields)),
             });
@@ -65,9 +73,11 @@ impl Engine {
             .policy
             .jails
             .iter()
-            .map(|jail| JailTotals {
+            .zip(0..)
+            .map(|(jail, index)| JailTotals {
                 jail: jail.name.clone(),
                 enabled: jail.enabled,
+                otherwise: self.rules.shares.otherwise(index),
                 ..JailTotals::default()
             })
             .collect();

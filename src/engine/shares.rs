@@ -48,6 +48,13 @@ pub(super) struct Tally {
     pub(super) weight: u64,
 }
 
+impl Tally {
+    /// How much of a threshold it is.
+    pub(super) fn percent(&self) -> u32 {
+        u32::try_from(self.weight.saturating_mul(100) / WHOLE).unwrap_or(u32::MAX)
+    }
+}
+
 /// One tenant's part of what a jail counts of an address.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
@@ -129,6 +136,13 @@ impl Shares {
     /// The jails that are off for everybody.
     pub(super) fn off_everywhere(&self) -> u32 {
         self.off.iter().fold(u32::MAX, |all, off| all & off)
+    }
+
+    /// For how many tenants a jail is on that is off without a tenant, or off that is on.
+    pub(super) fn otherwise(&self, jail: u32) -> usize {
+        let is_off = |off: &u32| off >> jail & 1;
+        let shared = self.off.first().map(is_off);
+        self.off.iter().filter(|off| Some(is_off(off)) != shared).count()
     }
 
     /// The longest findtime of any jail that counts anything.
