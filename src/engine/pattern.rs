@@ -38,14 +38,22 @@ impl Pattern {
         self.exact.then_some(&*self.text)
     }
 
+    /// The bytes before the first wildcard: every name that fits begins with them.
+    pub(super) fn head(&self) -> &[u8] {
+        self.text.get(..self.head).unwrap_or_default()
+    }
+
+    /// The bytes behind the last wildcard: every name that fits ends with them.
+    pub(super) fn tail(&self) -> &[u8] {
+        self.text.get(self.text.len() - self.tail..).unwrap_or_default()
+    }
+
     /// Whether a name fits; no pattern fits a name that is not there.
     pub fn fits(&self, name: &[u8]) -> bool {
         if self.exact {
             return *name == *self.text;
         }
-        let head = self.text.get(..self.head).unwrap_or_default();
-        let tail = self.text.get(self.text.len() - self.tail..).unwrap_or_default();
-        !name.is_empty() && name.starts_with(head) && name.ends_with(tail) && self.walks(name)
+        !name.is_empty() && name.starts_with(self.head()) && name.ends_with(self.tail()) && self.walks(name)
     }
 
     /// Whether every name that fits `other` fits this one too, where that is simple to tell.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ringfence_event::{Cause, Moment, SecurityEvent, Service, Span};
 
+use super::homes::Homes;
 use super::record::{FOLD, Record, Trace};
 use super::shares::{Shares, WHOLE};
-use super::tenants::Homes;
 use super::{Count, Jail, Policy};
 
 /// A jail's count never needs more than this; a greater `maxretry` counts as this many.

@@ -1,14 +1,8 @@
-//! Whose attempt it is: tenants, and how an event's names lead to one of them.
-//!
-//! Every name but the profile is chosen by whoever talks to the PBX. So a name only ever chooses *whose* values count; where
-//! two names disagree the attempt is mixed, and gets nobody's leniency.
-
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+//! Tenants: customers of the same PBX, and the names that lead to them.
 
 use ipnet::IpNet;
-use ringfence_event::{SecurityEvent, Text};
 
+use super::homes::Told;
 use super::{Jail, Pattern};
 
 /// Tenants at most.
@@ -62,11 +56,12 @@ impl Names {
     }
 
     /// Whether the peer's choice of realm or domain leads here.
-    fn are_chosen(&self) -> bool {
+    pub(super) fn are_chosen(&self) -> bool {
         !self.domain.is_empty() || !self.realm.is_empty()
     }
 
-    fn lead_here(&self, told: &Told<'_>) -> bool {
+    /// Whether an event with these names is led here.
+    pub(super) fn lead_here(&self, told: &Told<'_>) -> bool {
         let by_name = match (self.domain.is_empty(), self.realm.is_empty()) {
             (true, true) => true,
             (false, true) => fits(&self.domain, told.either),
@@ -81,168 +76,4 @@ impl Names {
 
 fn fits(patterns: &[Pattern], name: &[u8]) -> bool {
     patterns.iter().any(|pattern| pattern.fits(name))
-}
-
-/// Whose attempt an event tells of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Home {
-    /// The tenant's place in the policy, from 1; 0 for none.
-    pub(super) tenant: u16,
-    /// Realm and domain lead to different tenants.
-    pub(super) mixed: bool,
-}
-
-/// An event's names for one look-up: all but the account in lower case.
-struct Told<'e> {
-    /// What a tenant with domains alone looks at.
-    either: &'e [u8],
-    /// Whether a tenant with realms alone looks at all.
-    by_realm: bool,
-    domain: &'e [u8],
-    realm: &'e [u8],
-    profile: &'e [u8],
-    account: &'e [u8],
-}
-
-/// The tenants by the names that lead to them.
-#[derive(Debug, Default)]
-pub(super) struct Homes {
-    tenants: Vec<Names>,
-    /// By one exact name each, ascending: domain, realm, account, profile.
-    exact: [Exact; 4],
-    /// Those that wildcards lead to, ascending.
-    wild: Vec<u16>,
-}
-
-/// Only the admin chooses what stands in it, so that its hash needs no secret.
-type Exact = HashMap<Box<[u8]>, Vec<u16>, BuildHasherDefault<DefaultHasher>>;
-
-impl Homes {
-    pub(super) fn new(tenants: &[Tenant]) -> Self {
-        let mut homes = Self::default();
-        for (tenant, index) in tenants.iter().take(MOST_TENANTS).zip(1_u16..) {
-            homes.add(index, &tenant.names);
-            homes.tenants.push(tenant.names.clone());
-        }
-        homes
-    }
-
-    /// Files a tenant under the list of names with the fewest wildcards.
-    fn add(&mut self, index: u16, names: &Names) {
-        let lists = [&names.domain, &names.realm, &names.account, &names.profile];
-        let wild = |list: &[Pattern]| list.iter().filter(|name| name.name().is_none()).count();
-        let listed = lists.into_iter().zip(&mut self.exact);
-        let Some((list, exact)) = listed
-            .filter(|(list, _)| !list.is_empty())
-            .min_by_key(|(list, _)| wild(list))
-        else {
-            return;
-        };
-        for name in list.iter().filter_map(Pattern::name) {
-            let filed = exact.entry(name.into()).or_default();
-            if filed.last() != Some(&index) {
-                filed.push(index);
-            }
-        }
-        if wild(list) > 0 {
-            self.wild.push(index);
-        }
-    }
-
-    pub(super) fn are_any(&self) -> bool {
-        !self.tenants.is_empty()
-    }
-
-    /// Whose attempt the event tells of.
-    pub(super) fn of(&self, event: &SecurityEvent) -> Home {
-        if self.tenants.is_empty() {
-            return Home::default();
-        }
-        self.look_up(event)
-    }
-
-    #[inline(never)]
-    fn look_up(&self, event: &SecurityEvent) -> Home {
-        let (realm, domain) = (Folded::new(&event.tenant), Folded::new(&event.domain));
-        let profile = Folded::new(&event.profile);
-        let (realm, domain) = (realm.bytes(), domain.bytes());
-        let told = Told {
-            either: if domain.is_empty() { realm } else { domain },
-            by_realm: true,
-            domain: if domain.is_empty() { realm } else { domain },
-            realm,
-            profile: profile.bytes(),
-            account: event.account.as_bytes(),
-        };
-        if realm.is_empty() || domain.is_empty() || realm == domain {
-            let tenant = self.first(&told);
-            return Home { tenant, mixed: false };
-        }
-        let by_realm = self.first(&Told {
-            either: realm,
-            ..told
-        });
-        let by_domain = self.first(&Told {
-            by_realm: false,
-            ..told
-        });
-        let tenant = if by_realm == 0 { by_domain } else { by_realm };
-        let chosen = self
-            .tenants
-            .get(usize::from(tenant).wrapping_sub(1))
-            .is_some_and(Names::are_chosen);
-        Home {
-            tenant,
-            mixed: chosen && by_realm != by_domain,
-        }
-    }
-
-    /// The first tenant, in the admin's order, that the names lead to; 0 for none.
-    fn first(&self, told: &Told<'_>) -> u16 {
-        let [domains, realms, accounts, profiles] = &self.exact;
-        let filed = [
-            domains.get(told.either),
-            domains.get(told.domain),
-            realms.get(told.realm),
-            accounts.get(told.account),
-            profiles.get(told.profile),
-        ];
-        let mut best = u16::MAX;
-        for list in filed.into_iter().flatten().chain([&self.wild]) {
-            let sooner = list.iter().take_while(|index| **index < best);
-            let found = sooner.copied().find(|index| self.leads(*index, told));
-            best = found.unwrap_or(best);
-        }
-        if best == u16::MAX { 0 } else { best }
-    }
-
-    fn leads(&self, index: u16, told: &Told<'_>) -> bool {
-        self.tenants
-            .get(usize::from(index) - 1)
-            .is_some_and(|names| names.lead_here(told))
-    }
-}
-
-/// A name in lower case.
-struct Folded {
-    bytes: [u8; 64],
-    len: usize,
-}
-
-impl Folded {
-    fn new(text: &Text) -> Self {
-        let mut bytes = [0; 64];
-        let from = text.as_bytes();
-        for (to, from) in bytes.iter_mut().zip(from) {
-            *to = from.to_ascii_lowercase();
-        }
-        Self {
-            bytes,
-            len: from.len(),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
 }
