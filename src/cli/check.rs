@@ -65,10 +65,12 @@ impl CheckArgs {
         if global.json {
             let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
             let ok = exit == Exit::Ok;
-            print_json(
-                out,
-                &serde_json::json!({ "ok": ok, "warnings": warnings, "live": findings }),
-            )?;
+            let mut record = serde_json::json!({ "ok": ok, "warnings": warnings, "live": findings });
+            let tenants: Vec<_> = config.policy.tenants.iter().map(|tenant| &tenant.name).collect();
+            if let Some(record) = record.as_object_mut().filter(|_| !tenants.is_empty()) {
+                record.insert("tenants".into(), serde_json::json!(tenants));
+            }
+            print_json(out, &record)?;
             return Ok(exit);
         }
         for warning in &warnings {

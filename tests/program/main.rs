@@ -14,3 +14,4 @@ mod freeswitch;
 mod sources;
 mod stage;
 mod store;
+mod tenants;
