@@ -81,8 +81,11 @@ pub struct TenantCountView {
     pub maxretry: u32,
     /// Within how many seconds.
     pub findtime_s: u64,
-    /// They lead to no ban: the tenant trusts the address.
+    /// All but the mixed ones lead to no ban: the tenant trusts the address.
     pub ignored: bool,
+    /// How many of them are mixed: their realm and domain disagree, and the stricter values hold.
+    #[serde(default)]
+    pub mixed: u32,
 }
 
 /// What led to a ban.
@@ -178,6 +181,7 @@ impl TenantCountView {
             maxretry: count.maxretry,
             findtime_s: count.findtime.as_secs(),
             ignored: count.ignored,
+            mixed: count.mixed,
         }
     }
 }

@@ -10,6 +10,9 @@ use super::{CliError, Exit, Global, print_json, written};
 use crate::admin::{AdminAnswer, AdminRequest, StatusView};
 use crate::engine::{JailTotals, TenantTotals};
 
+/// Tenants that are all shown.
+const FEW: usize = 16;
+
 /// Arguments of `ringfence status`.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
@@ -225,9 +228,14 @@ fn on(jail: &JailTotals) -> String {
     }
 }
 
+/// Many tenants would hide what matters: of more than [`FEW`] those that nobody attacked are only counted.
 fn tenants(tenants: &[TenantTotals], out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&["tenant", "counted", "bans", "banned now"]);
-    for tenant in tenants {
+    let is_shown = |tenant: &&TenantTotals| {
+        tenants.len() <= FEW || tenant.counted > 0 || tenant.bans > 0 || tenant.banned > 0
+    };
+    let shown: Vec<_> = tenants.iter().filter(is_shown).collect();
+    for tenant in &shown {
         table.row([
             tenant.tenant.clone(),
             tenant.counted.to_string(),
@@ -235,7 +243,14 @@ fn tenants(tenants: &[TenantTotals], out: &mut dyn Write) -> io::Result<()> {
             tenant.banned.to_string(),
         ]);
     }
-    table.print(out)
+    let quiet = tenants.len() - shown.len();
+    if !shown.is_empty() {
+        table.print(out)?;
+    }
+    if quiet > 0 {
+        writeln!(out, "{quiet} tenants at which nothing was counted")?;
+    }
+    Ok(())
 }
 
 fn problem(problem: Option<&str>) -> String {

@@ -147,13 +147,16 @@ fn of_jail(count: &CountView) -> String {
 
 fn of_tenant(count: &TenantCountView) -> String {
     let findtime = Span::from_secs(count.findtime_s);
-    let ignored = if count.ignored {
-        ", which trusts it: they lead to no ban"
-    } else {
-        ""
+    let but = match (count.ignored, count.mixed) {
+        (true, 0) => ", which trusts it: they lead to no ban".into(),
+        (true, mixed) => format!(
+            ", which trusts it: only those whose realm and domain disagree lead to a ban, {mixed} of them"
+        ),
+        (false, 0) => String::new(),
+        (false, mixed) => format!(", the stricter values hold for {mixed} whose realm and domain disagree"),
     };
     format!(
-        "{} of {} within {findtime} at tenant {}{ignored}",
+        "{} of {} within {findtime} at tenant {}{but}",
         count.count, count.maxretry, count.tenant
     )
 }

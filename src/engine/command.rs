@@ -87,8 +87,10 @@ pub struct TenantCount {
     pub maxretry: u32,
     /// Within which time, in milliseconds.
     pub findtime: Span,
-    /// They lead to no ban: the tenant trusts the address.
+    /// All but the mixed ones lead to no ban: the tenant trusts the address.
     pub ignored: bool,
+    /// How many of them are mixed: their realm and domain disagree, and the stricter values hold.
+    pub mixed: u32,
 }
 
 /// Totals for `status` and metrics.

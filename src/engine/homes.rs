@@ -200,7 +200,7 @@ mod tests {
             told in prop::array::uniform5("[ab.]{0,5}"),
             by_realm: bool,
         ) {
-            let [either, domain, realm, profile, account] = told.each_ref().map(|name| name.as_bytes());
+            let [either, domain, realm, profile, account] = told.each_ref().map(String::as_bytes);
             let told = Told { either, by_realm, domain, realm, profile, account };
             let first = tenants.iter().position(|names| names.lead_here(&told));
             let tenants: Vec<Tenant> = tenants

@@ -136,6 +136,7 @@ impl Engine {
                 maxretry: shares::maxretry(own),
                 findtime: own.findtime,
                 ignored: shields.contains(&part.tenant),
+                mixed: part.mixed,
             })
         });
         counts.collect()

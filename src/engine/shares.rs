@@ -63,7 +63,8 @@ pub(super) struct Part {
     pub(super) count: u32,
     /// How many of them weigh what the shared values say, being mixed; the others, what the tenant's say.
     by_shared: u32,
-    mixed: bool,
+    /// How many of them are mixed.
+    pub(super) mixed: u32,
 }
 
 impl Terms {
@@ -231,7 +232,7 @@ impl Rules {
                     .of(home.tenant, index)
                     .is_some_and(|own| own.weight != weight),
             );
-            part.mixed |= home.mixed;
+            part.mixed += u32::from(home.mixed);
         }
         let mut parts: Vec<Part> = parts.into_values().collect();
         let strict = |part: &Part| self.values_of(index, part).map(|jail| strictness(&jail));
@@ -260,7 +261,7 @@ impl Rules {
     pub(super) fn values_of(&self, index: u32, part: &Part) -> Option<Arc<Jail>> {
         let own = &self.shares.of(part.tenant, index)?.jail;
         let shared = &self.shares.of(0, index)?.jail;
-        let stricter = part.mixed && strictness(shared) > strictness(own);
+        let stricter = part.mixed > 0 && strictness(shared) > strictness(own);
         Some(Arc::clone(if stricter { shared } else { own }))
     }
 

@@ -125,6 +125,14 @@ fn names_that_disagree_get_nobodys_leniency() {
     ] {
         cluster.guess_forced(source, "internal", names, 4);
         cluster.assert_free(source);
+        let why = cluster.why(source);
+        let but = if source == OFFICE {
+            "which trusts it: only those whose realm and domain disagree lead to a ban, 4 of them"
+        } else {
+            "the stricter values hold for 4 whose realm and domain disagree"
+        };
+        assert!(why.contains("Jail auth: 4 counted, 80 % of what bans\n"), "{why}");
+        assert!(why.contains(&format!("at tenant lenient, {but}\n")), "{why}");
         cluster.guess_forced(source, "internal", names, 1);
         cluster.assert_banned(source, 1);
         assert_eq!(cluster.labels(source), ["lenient"], "{source}");

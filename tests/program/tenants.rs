@@ -1,5 +1,6 @@
 //! What an admin of a node with several customers sees of them; and that nothing of it is seen where there are none.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Output;
 
@@ -146,7 +147,7 @@ fn why_says_how_near_a_ban_is_and_who_holds_it_back() {
     assert_eq!(
         auth["tenants"],
         serde_json::json!([
-            { "tenant": "lenient", "count": 10, "maxretry": 20, "findtime_s": 600, "ignored": false }
+            { "tenant": "lenient", "count": 10, "maxretry": 20, "findtime_s": 600, "ignored": false, "mixed": 0 }
         ])
     );
     let said = node.said(&["why", "192.0.2.101"]);
@@ -230,6 +231,28 @@ fn status_counts_by_tenant_and_says_for_whom_a_jail_is_otherwise() {
     assert!(
         said.find("spare").unwrap() < said.find("strict").unwrap(),
         "{said}"
+    );
+    // of many only those that were attacked are listed
+    for n in 0..20 {
+        let _ = write!(
+            node.stage.tables,
+            "[[tenant]]\nname = \"quiet{n}\"\nmatch = {{ domain = \"q{n}.example\" }}\n"
+        );
+    }
+    node.stage.configure();
+    assert!(node.stage.cli(&["reload"]).status.success());
+    let said = node.said(&["status"]);
+    assert_eq!(row(&said, "lenient")[1..], ["4", "0", "0"], "{said}");
+    assert!(
+        said.ends_with("\n21 tenants at which nothing was counted\n"),
+        "{said}"
+    );
+    assert_eq!(
+        node.stage.json(&["status"])["engine"]["tenants"]
+            .as_array()
+            .unwrap()
+            .len(),
+        23
     );
 }
 
