@@ -121,9 +121,7 @@ impl Record {
         if trace.account != 0 && (self.account == 0 || (trace.fails() && !self.failed())) {
             self.account = trace.account;
         }
-        if trace.says_whose {
-            self.settle_at(trace);
-        }
+        self.settle_at(trace);
         self.cause = self.cause.max(event.cause);
         self.proof = self.proof.max(event.proof);
         self.port = event.peer.port();
@@ -142,8 +140,10 @@ impl Record {
 
     /// Notes whose attempt the event says it is. A challenge without an account only stands until an event says more; where
     /// two events disagree after that, the attempt is mixed and carries the latest tenant.
-    #[inline(never)]
     fn settle_at(&mut self, trace: &Trace) {
+        if !trace.says_whose {
+            return;
+        }
         let home = trace.home;
         if self.flags & SETTLED == 0 {
             self.tenant = home.tenant;

@@ -195,16 +195,9 @@ impl Rules {
             weakest: Proof::Handshake,
             weight: 0,
         };
-        // asked with every event that counts; on most sites they are all nobody's
-        let of_nobody = self.shares.of(0, index);
-        for record in records.iter().filter(|record| record.live & (1 << index) != 0) {
-            let (home, age) = (record.home(), now.since(record.at));
-            let weight = match of_nobody {
-                Some(terms) if home.tenant == 0 => terms.weight_at(age),
-                _ if is_shielded(home, shields) => 0,
-                _ => self.shares.weight(index, home, age),
-            };
-            if weight == 0 {
+        for record in records {
+            let weight = self.weight(index, record, now);
+            if weight == 0 || is_shielded(record.home(), shields) {
                 continue;
             }
             tally.count += 1;
