@@ -32,7 +32,7 @@ fn one(mut section: Section<'_>, credentials: Option<&Path>, names: &mut Names) 
     let username = username.and_then(|text| username_of(&section, text));
     let secret = secret::read(&mut section, &secret::SECRET, credentials);
     let auth = section.choice("auth", &[("md5", AuthMethod::Md5), ("plain", AuthMethod::Plain)]);
-    let ping = section.span("ping", Span::from_millis(100), false);
+    let ping = pbx::pulse(&mut section, "ping", Span::from_millis(100));
     if let (Some(auth), Ok(None), Some((host, _))) = (&auth, &tls, &address)
         && auth.value == AuthMethod::Plain
         && !pbx::is_loopback(host)

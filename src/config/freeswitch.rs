@@ -30,7 +30,7 @@ fn one(mut section: Section<'_>, credentials: Option<&Path>, names: &mut Names) 
     let user = section.text("user").map(|text| user_of(&section, text));
     let password = secret::read(&mut section, &secret::PASSWORD, credentials);
     let log = section.flag("log");
-    let probe = section.span("probe", Span::from_secs(1), false);
+    let probe = pbx::pulse(&mut section, "probe", Span::from_secs(1));
     if let (Some((host, _)), Some(password)) = (&address, &password)
         && !pbx::is_loopback(host)
     {

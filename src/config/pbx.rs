@@ -1,10 +1,15 @@
 //! What every kind of PBX has in common: `[[asterisk]]` and `[[freeswitch]]`.
 
+use ringfence_event::Span;
+
 use super::findings::Issue;
 use super::ignoreip::is_name;
 use super::place::{At, Place};
 use super::section::Section;
 use super::tree::{Table, Value, list_of_named};
+
+/// A connection is looked at no less often.
+const SLOWEST: Span = Span::from_secs(300);
 
 /// The names of the PBXes read so far: each may stand once, whatever kind of PBX has it.
 pub(super) type Names = Vec<At<String>>;
@@ -44,6 +49,19 @@ pub(super) fn read<T>(
         read.extend(one(section(top, table, key)));
     }
     read
+}
+
+/// How often a connection is proven to be alive; a dead one would go unnoticed for as long.
+pub(super) fn pulse(section: &mut Section<'_>, key: &'static str, least: Span) -> Option<At<Span>> {
+    let span = section.span(key, least, false)?;
+    if span.value <= SLOWEST {
+        return Some(span);
+    }
+    let issue = Issue::error(format!("`{key}` is too long"), span.place);
+    section.findings.push(issue.help(format!(
+        "the longest is {SLOWEST}: a dead connection goes unnoticed for as long"
+    )));
+    None
 }
 
 fn section<'a>(top: &Section<'a>, table: &'a Table, key: &str) -> Section<'a> {

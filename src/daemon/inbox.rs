@@ -10,8 +10,8 @@ use super::request::Request;
 use crate::clock::Stopwatch;
 use crate::source::EventSink;
 
-/// Events that may wait. When a flood outruns the engine the oldest go first and are counted: the newest tell who attacks
-/// now, and the sources' readers never wait.
+/// Events that may wait. When a flood outruns the engine, the oldest of the source that has the most go first and are
+/// counted: the newest tell who attacks now, a noisy PBX takes nothing from a quiet one, and the sources' readers never wait.
 const EVENTS: usize = 65_536;
 
 /// The queue in front of the core thread. Requests are never dropped; each waits for its answer, so their number is bounded
@@ -24,7 +24,12 @@ pub struct Inbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: VecDeque<(Stopwatch, SecurityEvent)>,
+    /// By source.
+    events: Vec<VecDeque<(Stopwatch, SecurityEvent)>>,
+    /// In all of them.
+    count: usize,
+    /// The source that is asked first the next time.
+    turn: usize,
     requests: VecDeque<Request>,
     dropped: u64,
     asleep: bool,
@@ -61,6 +66,7 @@ impl Inbox {
         waiting.closed = true;
         waiting.requests.clear();
         waiting.events.clear();
+        waiting.count = 0;
     }
 
     /// How many events were dropped because the engine was outrun.
@@ -78,7 +84,7 @@ impl Inbox {
         delivery.requests.clear();
         let waited = Stopwatch::start();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while waiting.events.is_empty() && waiting.requests.is_empty() {
+        while waiting.count == 0 && waiting.requests.is_empty() {
             waiting.asleep = true;
             waiting = match patience {
                 None => self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -96,10 +102,44 @@ impl Inbox {
         }
         waiting.asleep = false;
         delivery.requests.extend(waiting.requests.drain(..));
-        let take = waiting.events.len().min(limit);
-        delivery.events.extend(waiting.events.drain(..take));
-        if waiting.events.is_empty() && waiting.events.capacity() > 4096 {
-            waiting.events = VecDeque::new();
+        waiting.deliver(limit, &mut delivery.events);
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, read: Stopwatch, event: SecurityEvent) {
+        if self.count == EVENTS {
+            let longest = self.events.iter_mut().max_by_key(|queue| queue.len());
+            if longest.and_then(VecDeque::pop_front).is_some() {
+                self.count -= 1;
+                self.dropped += 1;
+            }
+        }
+        let source = usize::from(event.source.0);
+        if self.events.len() <= source {
+            self.events.resize_with(source + 1, VecDeque::new);
+        }
+        if let Some(queue) = self.events.get_mut(source) {
+            queue.push_back((read, event));
+            self.count += 1;
+        }
+    }
+
+    /// Moves at most `limit` events, each source's in their order, as many of one source as of another.
+    fn deliver(&mut self, limit: usize, events: &mut Vec<(Stopwatch, SecurityEvent)>) {
+        let sources = self.events.iter().filter(|queue| !queue.is_empty()).count();
+        let each = limit.div_ceil(sources.max(1));
+        for _ in 0..self.events.len() {
+            self.turn = (self.turn + 1) % self.events.len();
+            let Some(queue) = self.events.get_mut(self.turn) else {
+                continue;
+            };
+            let take = queue.len().min(each).min(limit - events.len());
+            events.extend(queue.drain(..take));
+            self.count -= take;
+            if queue.is_empty() && queue.capacity() > 4096 {
+                *queue = VecDeque::new();
+            }
         }
     }
 }
@@ -115,11 +155,7 @@ impl EventSink for Inbox {
             events.clear();
         }
         for event in events.drain(..) {
-            if waiting.events.len() == EVENTS {
-                waiting.events.pop_front();
-                waiting.dropped += 1;
-            }
-            waiting.events.push_back((read, event));
+            waiting.put(read, event);
         }
         // the core thread should find the lock free when it wakes
         let asleep = waiting.asleep;
@@ -168,6 +204,41 @@ mod tests {
         let mut delivery = Delivery::default();
         inbox.wait(None, 1, &mut delivery);
         assert_eq!(delivery.events[0].1, event(more));
+    }
+
+    #[test]
+    fn a_noisy_source_takes_nothing_from_a_quiet_one() {
+        let inbox = Inbox::default();
+        let of = |source: u16, n: u32| SecurityEvent {
+            source: SourceId(source),
+            ..event(n)
+        };
+        inbox.take(&mut vec![of(3, 1), of(3, 2)]);
+        let mut flood: Vec<_> = (0..200_000).map(|n| of(1, n)).collect();
+        inbox.take(&mut flood);
+        assert_eq!(inbox.dropped(), 200_002 - EVENTS as u64);
+        let (mut delivery, mut of_quiet, mut of_noisy) = (Delivery::default(), Vec::new(), 0_u64);
+        inbox.wait(None, 10, &mut delivery);
+        assert_eq!(
+            delivery.events.len(),
+            7,
+            "five of the noisy one, both of the quiet one"
+        );
+        loop {
+            for (_, event) in &delivery.events {
+                if event.source == SourceId(3) {
+                    of_quiet.push(event.clone());
+                } else {
+                    of_noisy += 1;
+                }
+            }
+            inbox.wait(Some(Duration::ZERO), 512, &mut delivery);
+            if delivery.events.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(of_quiet, [of(3, 1), of(3, 2)]);
+        assert_eq!(of_noisy + inbox.dropped(), 200_000);
     }
 
     #[test]

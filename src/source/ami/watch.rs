@@ -84,7 +84,7 @@ impl<'a, S: EventSink> Watcher<'a, S> {
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let round = tokio::select! {
-                biased;
+                // not biased: a PBX that is flooded must not keep what is due from being done
                 round = read(&mut self.session, &mut self.events, &mut self.pulse, self.id) => Some(round),
                 _ = beat.tick() => None,
             };
