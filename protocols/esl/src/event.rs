@@ -1,6 +1,7 @@
 //! One plain event: which headers it has, which of them were forged or contradict each other.
 
 use crate::head::number;
+use crate::lines::ends;
 
 /// The header lines of a plain event, up to its first empty line.
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ impl<'a> Event<'a> {
         let mut event = Self::default();
         let mut start = 0;
         // A last line without a line feed was cut: it is left out. Behind the first empty line stands text of a peer.
-        for end in memchr::memchr_iter(b'\n', body) {
+        for end in ends(body) {
             let line = body.get(start..end).unwrap_or_default();
             if line.is_empty() {
                 break;

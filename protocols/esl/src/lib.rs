@@ -27,6 +27,7 @@ mod frame;
     allow(dead_code, reason = "only the codec reads frames")
 )]
 mod head;
+mod lines;
 mod login;
 mod mapper;
 mod pairs;
