@@ -45,7 +45,7 @@ impl Engine {
             let tally = self.rules.tally(jail, suspect.records(), now, &shields);
             // Of challenges only the last few before a threshold are evidence: every phone has some.
             if !trace.fails() {
-                let each = self.rules.shares.weight(jail, trace.home, Span::ZERO);
+                let each = self.rules.shares.weight(jail, trace.home, Span::ZERO, false);
                 if tally.weight + u64::from(suspect::KEPT - 1) * each >= WHOLE {
                     self.table
                         .change(slot, |suspect| suspect.keep(now, event, trace, true));

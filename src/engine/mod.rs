@@ -19,6 +19,7 @@ mod fold;
 mod hash;
 mod homes;
 mod index;
+mod known;
 mod memory;
 mod orders;
 mod pattern;
@@ -38,7 +39,7 @@ mod words;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use ringfence_event::{Cause, Moment, SecurityEvent, SourceId, Span};
+use ringfence_event::{Cause, Moment, SecurityEvent, Service, SourceId, Span};
 
 pub use command::{Command, Dossier, JailCount, JailTotals, Reply, TenantCount, TenantTotals, Totals};
 pub use pattern::Pattern;
@@ -50,6 +51,7 @@ pub use verdict::{Alert, Ban, Evidence, EvidenceEvent, IgnoreReason, LiftReason,
 use absolute::Absolute;
 use bans::Bans;
 use hash::Key;
+use known::Known;
 use memory::Memory;
 use record::Trace;
 use rules::Rules;
@@ -79,6 +81,7 @@ pub struct Engine {
     table: Table,
     bans: Bans,
     memory: Memory,
+    known: Known,
     now: Moment,
     counters: Counters,
 }
@@ -128,6 +131,7 @@ impl Engine {
             table: Table::new(key),
             bans: Bans::default(),
             memory: Memory::default(),
+            known: Known::new(),
             now: Moment::EPOCH,
             counters: Counters {
                 jails: vec![JailCounters::default(); policy.jails.len()],
@@ -155,11 +159,18 @@ impl Engine {
             return;
         }
         let addr = AddrKey::from(event.peer.addr());
-        let Some(slot) = self.tracked(addr, now, !succeeded, out) else {
+        let slot = self.tracked(addr, now, !succeeded, out);
+        let mut trace = self.trace(event);
+        let known = self.known_as(addr, event, &trace);
+        let Some(slot) = slot else {
             self.counters.attempts += 1;
+            self.learn(known, now);
             return;
         };
-        let trace = self.trace(event);
+        if let Some(key) = known {
+            trace.known = !succeeded && self.known.holds(key, now);
+            trace.relieves = succeeded && !(trace.silent && self.known.has_just_succeeded(key, now));
+        }
         let rules = &self.rules;
         let Some(effect) = self
             .table
@@ -168,6 +179,9 @@ impl Engine {
             return;
         };
         self.counters.attempts += u64::from(effect.fresh);
+        if succeeded && !effect.repeated {
+            self.learn(known, now);
+        }
         if let Some(counters) = self.counters.of_tenant(effect.failed_at) {
             counters.counted += 1;
         }
@@ -192,6 +206,7 @@ impl Engine {
             self.table.remove(slot);
         }
         self.memory.forget_old(now, self.policy.limits.memory);
+        self.known.forget_old(now, FORGET_BATCH);
     }
 
     /// When [`Engine::expire`] should be called next; `None` while there is nothing to end or forget.
@@ -200,6 +215,7 @@ impl Engine {
             self.bans.next_end(),
             self.table.next_stale(self.rules.horizon),
             self.memory.next_end(self.policy.limits.memory),
+            self.known.next_end(),
         ];
         ends.into_iter().flatten().min()
     }
@@ -303,8 +319,37 @@ impl Engine {
                 _ => false,
             },
             cause: event.cause,
+            known: false,
+            relieves: event.cause == Cause::Succeeded,
+            silent: event.service == Service::Sofia,
             says_whose: home.tenant != 0 || (self.rules.homes.are_any() && names_place(event)),
             home,
+        }
+    }
+
+    /// Under which hash the event's account is known at its address, where that matters: for challenges and successes.
+    ///
+    /// By its name alone: realm and domain of a login and of the challenges around it may differ honestly, and another
+    /// tenant's account of the same name gains nothing but what its neighbour behind the same address has anyway.
+    fn known_as(&self, addr: AddrKey, event: &SecurityEvent, trace: &Trace) -> Option<u64> {
+        if trace.account == 0 || trace.fails() || self.rules.unanswered == 0 {
+            return None;
+        }
+        let account = if event.tenant.is_empty() {
+            trace.account
+        } else {
+            short(self.key.hash(1, event.account.as_bytes()))
+        };
+        // Both are keyed, so that their sum can't be steered either.
+        let spread = u64::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Some(self.key.hash_words(addr.0) ^ spread)
+    }
+
+    /// Notes a success of an account at its address.
+    fn learn(&mut self, known: Option<u64>, now: Moment) {
+        if let Some(key) = known {
+            let capacity = known::capacity(self.policy.limits.max_tracked);
+            self.known.note(key, now, capacity);
         }
     }
 

@@ -8,6 +8,7 @@ use ringfence_event::{Moment, Span};
 
 use super::absolute::{self, Absolute, Overlap};
 use super::bans::Held;
+use super::known;
 use super::rules::Rules;
 use super::shields::Shields;
 use super::suspect::{AddrKey, Suspect};
@@ -62,6 +63,7 @@ impl Engine {
             .map(|tenant| tenant.name.clone())
             .collect();
         self.policy = policy;
+        self.known.trim(known::capacity(self.policy.limits.max_tracked));
         self.adopt(&jails, &tenants);
         self.protect(out);
         while self.table.len() > self.policy.limits.max_tracked.max(1) {

@@ -64,6 +64,8 @@ const TWINNED: u8 = 8;
 const MIXED: u8 = 16;
 /// An event that named an account, or failed, has said whose it is.
 const SETTLED: u8 = 32;
+/// Its challenge counts as that of an account that has succeeded at its address.
+const KNOWN: u8 = 64;
 
 /// What an event says about the attempt it belongs to, hashed once.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +86,12 @@ pub(super) struct Trace {
     pub(super) cause: Cause,
     /// Whose attempt it tells of.
     pub(super) home: Home,
+    /// Whether it is the challenge of an account that has lately succeeded at its address.
+    pub(super) known: bool,
+    /// Whether it is a success that takes back its own challenge, whatever that weighs and whomever it names.
+    pub(super) relieves: bool,
+    /// Whether the PBX keeps silent about some answers to its challenges: FreeSWITCH, those to SUBSCRIBE and MESSAGE.
+    pub(super) silent: bool,
     /// Whether it has anything to tell of that: an account, a realm, a domain, or a tenant by its profile.
     pub(super) says_whose: bool,
 }
@@ -198,6 +206,16 @@ impl Record {
     /// Whether it has a challenge that nobody answered.
     pub(super) fn is_open_challenge(&self) -> bool {
         self.any(Shown::Challenge) && self.flags & ANSWERED == 0
+    }
+
+    /// Its challenge counts as that of an account that has succeeded at its address.
+    pub(super) fn recognise(&mut self) {
+        self.flags |= KNOWN;
+    }
+
+    /// Whether its challenge was that of such an account when a jail began to count it.
+    pub(super) fn is_known(&self) -> bool {
+        self.flags & KNOWN != 0
     }
 
     /// Its challenge was answered: jails that count unanswered ones no longer count it, nor ever will.

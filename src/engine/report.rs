@@ -129,12 +129,12 @@ impl Engine {
     fn tenant_counts(&self, jail: u32, suspect: &Suspect, now: Moment, shields: &[u16]) -> Vec<TenantCount> {
         let parts = self.rules.parts(jail, suspect.records(), now, &[]);
         let counts = parts.iter().filter_map(|part| {
-            let own = &self.rules.shares.of(part.tenant, jail)?.jail;
+            let (maxretry, findtime) = self.rules.shares.told(jail, part.tenant)?;
             Some(TenantCount {
                 tenant: self.label(part.tenant)?.to_owned(),
                 count: part.count,
-                maxretry: shares::maxretry(own),
-                findtime: own.findtime,
+                maxretry,
+                findtime,
                 ignored: shields.contains(&part.tenant),
                 mixed: part.mixed,
             })

@@ -12,18 +12,25 @@ use super::homes::Home;
 use super::record::Record;
 use super::rules::{MAX_JAILS, MAX_RETRY, Rules};
 use super::tenants::MOST_TENANTS;
-use super::{Jail, Policy};
+use super::{Count, Jail, Policy};
 
 /// A whole threshold. A weight is this divided by `maxretry`, rounded up: m of them reach it, and m − 1 never do while m is
 /// at most 1000.
 pub(super) const WHOLE: u64 = 1 << 32;
+/// An unanswered challenge of an account that has succeeded at its address is this part of another's. The rounding stays exact: a
+/// sum is short of the whole while it lacks one of 16 × maxretry parts.
+const KNOWN_PART: u32 = 16;
 
 /// What holds for one tenant, or for nobody's attempts, in one jail.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// What an attempt weighs; 0 where the jail is off.
     weight: u64,
+    /// What the challenge of a known account weighs, in a jail that counts unanswered ones; else the same.
+    light: u64,
     findtime: Span,
+    /// Everybody may claim to be this tenant here, since a challenge checks no name: the shared values hold as well.
+    guarded: bool,
     pub(super) jail: Arc<Jail>,
 }
 
@@ -61,27 +68,39 @@ impl Tally {
 pub(super) struct Part {
     pub(super) tenant: u16,
     pub(super) count: u32,
-    /// How many of them weigh what the shared values say, being mixed; the others, what the tenant's say.
-    by_shared: u32,
+    /// What weighs by the tenant's values and what by the shared ones, being mixed: an attempt is [`KNOWN_PART`], a known
+    /// account's challenge 1.
+    by_own: u64,
+    by_shared: u64,
     /// How many of them are mixed.
     pub(super) mixed: u32,
 }
 
 impl Terms {
-    fn new(jail: Arc<Jail>) -> Self {
+    fn new(jail: Arc<Jail>, count: Count) -> Self {
+        let part = |parts: u32| match jail.enabled {
+            true => WHOLE.div_ceil(u64::from(maxretry(&jail) * parts)),
+            false => 0,
+        };
+        let weight = part(1);
         Self {
-            weight: if jail.enabled {
-                WHOLE.div_ceil(u64::from(maxretry(&jail)))
-            } else {
-                0
+            weight,
+            light: match count {
+                Count::Unanswered => part(KNOWN_PART),
+                _ => weight,
             },
             findtime: jail.findtime,
+            guarded: false,
             jail,
         }
     }
 
-    fn weight_at(&self, age: Span) -> u64 {
-        if age < self.findtime { self.weight } else { 0 }
+    fn each(&self, known: bool) -> u64 {
+        if known { self.light } else { self.weight }
+    }
+
+    fn weight_at(&self, age: Span, known: bool) -> u64 {
+        if age < self.findtime { self.each(known) } else { 0 }
     }
 }
 
@@ -92,7 +111,10 @@ impl Shares {
             .iter()
             .take(MAX_JAILS)
             .cloned()
-            .map(|jail| Terms::new(Arc::new(jail)))
+            .map(|jail| {
+                let count = jail.count;
+                Terms::new(Arc::new(jail), count)
+            })
             .collect();
         let mut shares = Self {
             jails: nobody.len(),
@@ -101,14 +123,23 @@ impl Shares {
         for tenant in policy.tenants.iter().take(MOST_TENANTS) {
             shares.terms.extend(nobody.iter().map(|terms| {
                 let own = tenant.jails.iter().find(|own| own.name == terms.jail.name);
-                own.map_or_else(|| terms.clone(), |own| Terms::new(Arc::new(own.clone())))
+                let Some(own) = own else { return terms.clone() };
+                let count = terms.jail.count;
+                Terms {
+                    guarded: count == Count::Unanswered && !tenant.names.are_of_profile(),
+                    ..Terms::new(Arc::new(own.clone()), count)
+                }
             }));
         }
         shares.terms.splice(0..0, nobody);
         let rows = shares.terms.chunks(shares.jails.max(1));
         shares.off = rows
             .map(|row| {
-                let off = row.iter().zip(0_u32..).filter(|(terms, _)| terms.weight == 0);
+                let by_shared = |terms: &Terms, index| terms.guarded && shares.is_on(0, index);
+                let off = row
+                    .iter()
+                    .zip(0_u32..)
+                    .filter(|(terms, index)| terms.weight == 0 && !by_shared(terms, *index));
                 off.fold(0, |all, (_, index)| all | 1 << index)
             })
             .collect();
@@ -119,6 +150,10 @@ impl Shares {
     pub(super) fn of_nobody(&self) -> Vec<Arc<Jail>> {
         let shared = self.terms.iter().take(self.jails);
         shared.map(|terms| Arc::clone(&terms.jail)).collect()
+    }
+
+    fn is_on(&self, tenant: u16, jail: u32) -> bool {
+        self.of(tenant, jail).is_some_and(|terms| terms.weight > 0)
     }
 
     pub(super) fn of(&self, tenant: u16, jail: u32) -> Option<&Terms> {
@@ -153,14 +188,28 @@ impl Shares {
         on.map(|terms| terms.findtime).max().unwrap_or_default()
     }
 
-    /// What an attempt of this age weighs: a mixed one never less than without its tenant.
-    pub(super) fn weight(&self, jail: u32, home: Home, age: Span) -> u64 {
-        let own = self.of(home.tenant, jail).map_or(0, |terms| terms.weight_at(age));
-        if home.mixed {
-            own.max(self.of(0, jail).map_or(0, |terms| terms.weight_at(age)))
+    /// What an attempt of this age weighs: a mixed one, or one at a tenant that everybody may claim to be, never less than
+    /// without its tenant.
+    pub(super) fn weight(&self, jail: u32, home: Home, age: Span, known: bool) -> u64 {
+        let Some(own) = self.of(home.tenant, jail) else {
+            return 0;
+        };
+        let weight = own.weight_at(age, known);
+        if home.mixed || own.guarded {
+            weight.max(self.of(0, jail).map_or(0, |terms| terms.weight_at(age, known)))
         } else {
-            own
+            weight
         }
+    }
+
+    /// How many ban and within which time at a tenant alone, as far as two sets of values can be told as one.
+    pub(super) fn told(&self, jail: u32, tenant: u16) -> Option<(u32, Span)> {
+        let own = self.of(tenant, jail)?;
+        let shared = self
+            .of(0, jail)
+            .filter(|shared| own.guarded && shared.weight > own.weight);
+        let terms = shared.unwrap_or(own);
+        Some((maxretry(&terms.jail), terms.findtime))
     }
 
     /// From what age on an attempt counts no longer.
@@ -169,7 +218,7 @@ impl Shares {
             let terms = self.of(tenant, jail).filter(|terms| terms.weight > 0);
             terms.map_or(Span::ZERO, |terms| terms.findtime)
         };
-        if home.mixed {
+        if home.mixed || self.of(home.tenant, jail).is_some_and(|terms| terms.guarded) {
             span(home.tenant).max(span(0))
         } else {
             span(home.tenant)
@@ -183,7 +232,8 @@ impl Rules {
         if record.live & (1 << index) == 0 {
             return 0;
         }
-        self.shares.weight(index, record.home(), now.since(record.at))
+        self.shares
+            .weight(index, record.home(), now.since(record.at), record.is_known())
     }
 
     /// What jail `index` counts now: exact over the sliding window of each attempt's findtime. Attempts at the tenants in
@@ -220,11 +270,16 @@ impl Rules {
             let part = parts.entry(home.tenant).or_default();
             part.tenant = home.tenant;
             part.count += 1;
-            part.by_shared += u32::from(
-                self.shares
-                    .of(home.tenant, index)
-                    .is_some_and(|own| own.weight != weight),
-            );
+            let known = record.is_known();
+            if let Some(own) = self.shares.of(home.tenant, index) {
+                let light = known && own.jail.count == Count::Unanswered;
+                let units = if light { 1 } else { u64::from(KNOWN_PART) };
+                if own.each(known) == weight {
+                    part.by_own += units;
+                } else {
+                    part.by_shared += units;
+                }
+            }
             part.mixed += u32::from(home.mixed);
         }
         let mut parts: Vec<Part> = parts.into_values().collect();
@@ -246,16 +301,16 @@ impl Rules {
             u64::from(terms.map_or(1, |terms| maxretry(&terms.jail)))
         };
         let (own, shared) = (retries(part.tenant), retries(0));
-        let by_own = u64::from(part.count - part.by_shared);
-        (by_own * shared + u64::from(part.by_shared) * own, own * shared)
+        (part.by_own * shared + part.by_shared * own, own * shared)
     }
 
-    /// The values by which a part bans: where it has mixed attempts, the stricter of its tenant's and the shared ones.
+    /// The values by which a part bans: where it has mixed attempts, or everybody may claim to be its tenant, the stricter of
+    /// its tenant's and the shared ones.
     pub(super) fn values_of(&self, index: u32, part: &Part) -> Option<Arc<Jail>> {
-        let own = &self.shares.of(part.tenant, index)?.jail;
-        let shared = &self.shares.of(0, index)?.jail;
-        let stricter = part.mixed > 0 && strictness(shared) > strictness(own);
-        Some(Arc::clone(if stricter { shared } else { own }))
+        let (own, shared) = (self.shares.of(part.tenant, index)?, self.shares.of(0, index)?);
+        let both = part.mixed > 0 || own.guarded;
+        let stricter = both && strictness(&shared.jail) > strictness(&own.jail);
+        Some(Arc::clone(if stricter { &shared.jail } else { &own.jail }))
     }
 
     /// What the live attempts at one tenant weigh alone.
@@ -292,9 +347,19 @@ mod tests {
                 maxretry: retries,
                 ..Jail::built_in()[0].clone()
             };
-            let weight = Terms::new(Arc::new(jail)).weight;
+            let Terms { weight, light, .. } = Terms::new(Arc::new(jail), Count::Unanswered);
             assert!(weight * u64::from(retries) >= WHOLE, "{retries}");
             assert!(weight * u64::from(retries - 1) < WHOLE, "{retries}");
+            // As many sixteenths as are missing after some in full reach it, too, and one less never.
+            let parts = u64::from(KNOWN_PART);
+            for full in [0, 1, retries / 2, retries - 1].map(u64::from) {
+                let rest = (u64::from(retries) - full) * parts;
+                assert!(weight * full + light * rest >= WHOLE, "{retries} {full}");
+                assert!(
+                    weight * full + light * rest.saturating_sub(1) < WHOLE || rest == 0,
+                    "{retries} {full}"
+                );
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bans::Held;
 use super::hash::Key;
+use super::known;
 use super::orders::canonical;
 use super::suspect::{Saved, Suspect};
 use super::{Ban, Counters, Engine, LiftReason, Policy, Verdict};
@@ -29,6 +30,9 @@ pub struct Snapshot {
     suspects: Vec<Saved>,
     bans: Vec<SavedBan>,
     memories: Vec<(IpAddr, u32, Moment)>,
+    /// Accounts that have succeeded at an address: their hash and the tick of their last success, oldest first.
+    #[serde(default)]
+    known: Vec<(u64, u32)>,
     counters: Counters,
 }
 
@@ -72,6 +76,7 @@ impl Engine {
                 .iter()
                 .map(|(addr, past)| (addr, past.times, past.last))
                 .collect(),
+            known: self.known.iter().collect(),
             counters: self.counters.clone(),
         }
     }
@@ -105,6 +110,10 @@ impl Engine {
         }
         for (addr, times, last) in snapshot.memories {
             engine.memory.note(addr, times, last, usize::MAX);
+        }
+        let capacity = known::capacity(engine.policy.limits.max_tracked);
+        for (key, last) in snapshot.known {
+            engine.known.put(key, last, capacity);
         }
         engine.counters = snapshot.counters;
         engine.adopt(&snapshot.jails, &snapshot.tenants);

@@ -60,6 +60,11 @@ impl Names {
         !self.domain.is_empty() || !self.realm.is_empty()
     }
 
+    /// Whether only the profile leads here, the one name that the peer does not choose.
+    pub(super) fn are_of_profile(&self) -> bool {
+        !self.are_chosen() && self.account.is_empty()
+    }
+
     /// Whether an event with these names is led here.
     pub(super) fn lead_here(&self, told: &Told<'_>) -> bool {
         let by_name = match (self.domain.is_empty(), self.realm.is_empty()) {
