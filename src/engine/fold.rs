@@ -59,7 +59,8 @@ fn continues(record: &Record, trace: &Trace) -> bool {
     match trace.cause {
         Cause::Challenged => !record.shown(Shown::Challenge, trace.lane),
         Cause::Succeeded => true,
-        _ => !record.failed() || record.suits(trace.account),
+        // Where some answers are never told, a failure under another name is no answer to this challenge.
+        _ => record.suits(trace.account) || !(record.failed() || trace.silent),
     }
 }
 
