@@ -334,7 +334,7 @@ fn distinct_accounts_and_silence_follow_the_same_shares() {
     let own = |name: &str| {
         let mut built_in = Jail::built_in();
         built_in[1].maxretry = 6;
-        built_in[2].maxretry = 100;
+        built_in[2].maxretry = 25;
         Tenant {
             jails: vec![built_in[1].clone(), built_in[2].clone()],
             ..tenant(name, 5)
@@ -359,16 +359,16 @@ fn distinct_accounts_and_silence_follow_the_same_shares() {
         ("enumeration", 5)
     );
     let mut world = with(vec![own("acme")]);
-    for _ in 0..50 {
+    for _ in 0..10 {
         tell(&mut world, Cause::Challenged, "1", "acme.example");
     }
-    for _ in 0..24 {
+    for _ in 0..29 {
         tell(&mut world, Cause::Challenged, "1", "x");
     }
     world.is_quiet();
     tell(&mut world, Cause::Challenged, "1", "x");
     assert_eq!(
         (world.ban().jail.as_str(), world.ban().evidence.attempts),
-        ("flood", 75)
+        ("flood", 40)
     );
 }

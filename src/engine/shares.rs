@@ -78,9 +78,12 @@ pub(super) struct Part {
 
 impl Terms {
     fn new(jail: Arc<Jail>, count: Count) -> Self {
-        let part = |parts: u32| match jail.enabled {
-            true => WHOLE.div_ceil(u64::from(maxretry(&jail) * parts)),
-            false => 0,
+        let part = |parts: u32| {
+            if jail.enabled {
+                WHOLE.div_ceil(u64::from(maxretry(&jail) * parts))
+            } else {
+                0
+            }
         };
         let weight = part(1);
         Self {
