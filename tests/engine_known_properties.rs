@@ -67,8 +67,9 @@ fn run(
                 None => engine.observe(*at, &event, &mut out),
                 Some(log_first) => {
                     let both = if log_first { [&log, &event] } else { [&event, &log] };
-                    both.into_iter()
-                        .for_each(|event| engine.observe(*at, event, &mut out));
+                    for event in both {
+                        engine.observe(*at, event, &mut out);
+                    }
                 }
             }
         }
