@@ -230,10 +230,9 @@ impl Naive {
             }
             Meaning::Succeeded => {
                 let tick = self.tick();
-                let last = self.known.insert((host, new.name), tick);
-                let relieves = !new.sofia || last != Some(tick);
+                self.known.insert((host, new.name), tick);
                 self.list(host, 2).retain(|old| {
-                    let own = old.call == new.call && relieves;
+                    let own = old.call == new.call;
                     !own && (old.known || old.account() != new.account())
                 });
                 self.list(host, 0).retain(|old| old.account() != new.account());

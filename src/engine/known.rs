@@ -11,6 +11,8 @@ use super::index::Index;
 const KNOWN_FOR: Span = Span::from_secs(2 * 3600);
 /// Moments are kept in whole ticks (in milliseconds): within one a success changes nothing.
 const TICK: u64 = 16_000;
+/// Successes of one account that may take back a challenge within a tick: a hundred a second, more than a trunk has calls.
+const RELIEVED: u32 = 1600;
 /// Accounts remembered at least and at most, whatever the number of tracked addresses.
 const FEWEST: usize = 4096;
 const MOST: usize = 262_144;
@@ -31,10 +33,12 @@ pub(super) struct Known {
 /// One account at one address.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// The hash, in halves so that an entry is 20 bytes.
+    /// The hash, in halves so that an entry is 24 bytes.
     key: [u32; 2],
     /// The tick of the last success.
     last: u32,
+    /// Successes in that tick.
+    count: u32,
     prev: u32,
     next: u32,
 }
@@ -73,27 +77,29 @@ impl Known {
             .is_some_and(|entry| entry.end() > now)
     }
 
-    /// Whether it has succeeded in the present tick.
-    pub(super) fn has_just_succeeded(&self, key: u64, now: Moment) -> bool {
+    /// Whether it has succeeded so often in the present tick that a further success takes nothing back.
+    pub(super) fn is_relieved(&self, key: u64, now: Moment) -> bool {
         self.find(key)
             .and_then(|slot| self.at(slot))
-            .is_some_and(|entry| entry.last == tick(now))
+            .is_some_and(|entry| entry.last == tick(now) && entry.count >= RELIEVED)
     }
 
     /// Notes a success; of more than `capacity` those that succeeded longest ago are forgotten.
     pub(super) fn note(&mut self, key: u64, now: Moment, capacity: usize) {
-        self.put(key, tick(now), capacity);
+        let last = tick(now);
+        let slot = self.find(key);
+        match slot.and_then(|slot| self.at_mut(slot)) {
+            Some(entry) if entry.last >= last => entry.count = entry.count.saturating_add(1),
+            _ => self.put((key, last, 1), capacity),
+        }
     }
 
     /// Takes over what [`Known::iter`] gave, in its order.
-    pub(super) fn put(&mut self, key: u64, last: u32, capacity: usize) {
+    pub(super) fn put(&mut self, (key, last, count): (u64, u32, u32), capacity: usize) {
         if let Some(slot) = self.find(key) {
-            if self.at(slot).is_some_and(|entry| entry.last >= last) {
-                return;
-            }
             self.unlink(slot);
             if let Some(entry) = self.at_mut(slot) {
-                entry.last = last;
+                (entry.last, entry.count) = (last, count);
             }
             self.append(slot);
             return;
@@ -102,6 +108,7 @@ impl Known {
         let slot = self.store(Entry {
             key: halves(key),
             last,
+            count,
             prev: NIL,
             next: NIL,
         });
@@ -132,13 +139,13 @@ impl Known {
         self.at(self.head).map(Entry::end)
     }
 
-    /// Hash and tick of each, the one that succeeded longest ago first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+    /// Hash, tick and successes in it of each, the one that succeeded longest ago first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32, u32)> {
         let mut slot = self.head;
         std::iter::from_fn(move || {
             let entry = self.at(slot)?;
             slot = entry.next;
-            Some((entry.hash(), entry.last))
+            Some((entry.hash(), entry.last, entry.count))
         })
     }
 
@@ -227,8 +234,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_twenty_bytes() {
-        assert_eq!(size_of::<Entry>(), 20);
+    fn an_entry_is_24_bytes() {
+        assert_eq!(size_of::<Entry>(), 24);
     }
 
     #[test]
@@ -236,11 +243,22 @@ mod tests {
         let mut known = Known::new();
         known.note(7, at(3), 10);
         assert!(known.holds(7, at(7215)) && !known.holds(7, at(7216)));
-        assert!(known.has_just_succeeded(7, at(15)) && !known.has_just_succeeded(7, at(16)));
         known.forget_old(at(7215), 10);
         assert_eq!(known.len, 1);
         known.forget_old(known.next_end().unwrap(), 10);
         assert_eq!((known.len, known.next_end()), (0, None));
+    }
+
+    #[test]
+    fn a_hundred_successes_a_second_take_back_and_no_more() {
+        let mut known = Known::new();
+        for _ in 0..RELIEVED {
+            assert!(!known.is_relieved(7, at(15)));
+            known.note(7, at(15), 10);
+        }
+        assert!(known.is_relieved(7, at(15)) && !known.is_relieved(7, at(16)));
+        known.note(7, at(16), 10);
+        assert!(!known.is_relieved(7, at(16)), "a new tick counts anew");
     }
 
     #[test]
@@ -258,15 +276,18 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_list_of_the_latest(steps in prop::collection::vec((0..12_u64, 0..40_u64), 0..300), room in 1..8_usize) {
-            let (mut known, mut list) = (Known::new(), Vec::<(u64, u32)>::new());
+            let (mut known, mut list) = (Known::new(), Vec::<(u64, u32, u32)>::new());
             let mut secs = 0;
             for (key, pause) in steps {
                 secs += pause;
                 let key = key << 32 | key;
                 known.note(key, at(secs), room);
-                if !list.contains(&(key, tick(at(secs)))) {
+                let now = tick(at(secs));
+                if let Some(old) = list.iter_mut().find(|old| old.0 == key && old.1 == now) {
+                    old.2 += 1;
+                } else {
                     list.retain(|old| old.0 != key);
-                    list.push((key, tick(at(secs))));
+                    list.push((key, now, 1));
                     list.drain(..list.len().saturating_sub(room));
                 }
                 prop_assert_eq!(known.iter().collect::<Vec<_>>(), list.clone());
@@ -277,8 +298,8 @@ mod tests {
                 }
             }
             let mut copy = Known::new();
-            for (key, last) in known.iter() {
-                copy.put(key, last, room);
+            for entry in known.iter() {
+                copy.put(entry, room);
             }
             prop_assert!(copy.iter().eq(known.iter()));
         }

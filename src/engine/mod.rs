@@ -169,7 +169,7 @@ impl Engine {
         };
         if let Some(key) = known {
             trace.known = !succeeded && self.known.holds(key, now);
-            trace.relieves = succeeded && !(trace.silent && self.known.has_just_succeeded(key, now));
+            trace.relieves = succeeded && !(trace.silent && self.known.is_relieved(key, now));
         }
         let rules = &self.rules;
         let Some(effect) = self

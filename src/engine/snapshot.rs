@@ -32,7 +32,7 @@ pub struct Snapshot {
     memories: Vec<(IpAddr, u32, Moment)>,
     /// Accounts that have succeeded at an address: their hash and the tick of their last success, oldest first.
     #[serde(default)]
-    known: Vec<(u64, u32)>,
+    known: Vec<(u64, u32, u32)>,
     counters: Counters,
 }
 
@@ -112,8 +112,8 @@ impl Engine {
             engine.memory.note(addr, times, last, usize::MAX);
         }
         let capacity = known::capacity(engine.policy.limits.max_tracked);
-        for (key, last) in snapshot.known {
-            engine.known.put(key, last, capacity);
+        for entry in snapshot.known {
+            engine.known.put(entry, capacity);
         }
         engine.counters = snapshot.counters;
         engine.adopt(&snapshot.jails, &snapshot.tenants);
