@@ -8,7 +8,7 @@ use ringfence_testkit::{FakeFreeswitch, fs_events};
 
 use super::stage::Stage;
 
-/// `strict` has auth of its own, and flood off; `lenient` trusts an address; `spare` is never attacked and alone has the
+/// `strict` has auth of its own, and enumeration off; `lenient` trusts an address; `spare` is never attacked and alone has the
 /// jail that is off for the others.
 const TENANTS: &str = r#"
 [jail.management]
@@ -19,7 +19,7 @@ match = { domain = "strict.example" }
 [tenant.jail.auth]
 maxretry = 3
 bantime = "2h"
-[tenant.jail.flood]
+[tenant.jail.enumeration]
 enabled = false
 [[tenant]]
 name = "lenient"
@@ -206,15 +206,15 @@ fn status_counts_by_tenant_and_says_for_whom_a_jail_is_otherwise() {
     }
     for (jail, on) in [
         ("auth", vec!["yes"]),
-        ("flood", vec!["yes,", "not", "for", "1", "tenant"]),
+        ("enumeration", vec!["yes,", "not", "for", "1", "tenant"]),
         ("management", vec!["only", "for", "1", "tenant"]),
     ] {
         let said = node.said(&["status", jail]);
         assert_eq!(row(&said, jail)[1..=on.len()], on, "{said}");
     }
-    let flood = node.stage.json(&["status", "flood"]);
+    let jail = node.stage.json(&["status", "enumeration"]);
     assert_eq!(
-        (&flood["enabled"], &flood["otherwise"]),
+        (&jail["enabled"], &jail["otherwise"]),
         (&true.into(), &1.into())
     );
     assert!(node.stage.json(&["status", "auth"])["otherwise"].is_null());
