@@ -4,4 +4,6 @@
 //! chosen by attackers who never logged in. So a record is read from both ends, where the telephone system's own words
 //! stand; whatever lies between is only ever shown, and a record whose pieces don't fit exactly blames nobody.
 
+pub mod asterisk;
 pub mod freeswitch;
+pub mod time;

@@ -5,9 +5,9 @@ use nom::Parser;
 use nom::character::complete::one_of;
 use ringfence_event::{Cause, Moment, Peer, Service, Text, Transport};
 
-use super::civil::{civil, digits};
 use super::map::{Kind, Said, blank};
 use super::sentence::address;
+use crate::time::civil::{civil, digits};
 
 /// How its records begin. Every registration is `attempted`, the successful ones, too.
 const FAILED: &[u8] = b"A registration failed user[";

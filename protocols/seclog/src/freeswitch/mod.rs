@@ -10,7 +10,6 @@
 //! read: its address stands inside the record, with a peer's text before and behind it.
 
 mod assemble;
-mod civil;
 mod echo;
 mod fail2ban;
 mod layout;
@@ -18,8 +17,8 @@ mod map;
 mod record;
 mod sentence;
 
+pub use crate::time::Civil;
 pub use assemble::{Assembler, MAX_DOUBT, MAX_RECORD, Mapped, Whole};
-pub use civil::Civil;
 pub use echo::Echoes;
 pub use fail2ban::map_fail2ban;
 pub use layout::Layout;

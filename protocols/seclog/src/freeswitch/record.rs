@@ -8,7 +8,7 @@ use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::civil::{Civil, civil};
+use crate::time::civil::{Civil, civil};
 
 /// A view of one whole record, line breaks in its message included.
 ///

@@ -5,7 +5,7 @@ use nom::combinator::map_opt;
 use nom::{IResult, Parser};
 use ringfence_event::Moment;
 
-/// A date and time of day as FreeSWITCH writes it, in the zone that its host is set to; the record does not say which.
+/// A date and time of day as logs write them, in the zone that their host is set to; few records say which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Civil {
     /// The year, four digits.
@@ -51,7 +51,7 @@ impl Civil {
 }
 
 /// `2026-11-21 19:34:22.269825`, or with `between` a `T` in the middle; exactly that many digits.
-pub(super) fn civil(between: char, input: &[u8]) -> IResult<&[u8], Civil> {
+pub(crate) fn civil(between: char, input: &[u8]) -> IResult<&[u8], Civil> {
     let parts = (
         (digits(4), tag("-"), digits(2), tag("-"), digits(2)),
         nom::character::complete::char(between),
@@ -81,14 +81,14 @@ pub(super) fn civil(between: char, input: &[u8]) -> IResult<&[u8], Civil> {
     .parse(input)
 }
 
-fn within(value: u32, least: u8, most: u8) -> Option<u8> {
+pub(super) fn within(value: u32, least: u8, most: u8) -> Option<u8> {
     u8::try_from(value)
         .ok()
         .filter(|value| (least..=most).contains(value))
 }
 
 /// Exactly `count` decimal digits, at most nine.
-pub(super) fn digits<'a>(
+pub(crate) fn digits<'a>(
     count: usize,
 ) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {
     take_while_m_n(count, count, |byte: u8| byte.is_ascii_digit()).map(|digits: &[u8]| {

@@ -1,0 +1,84 @@
+//! The account in a From or To header, as Asterisk takes it from there.
+
+/// Bytes of a name that PJSIP keeps.
+const PJSIP_NAME: usize = 36;
+
+/// The user of the last URI in angle brackets, or of a bare one, `%XX` decoded as Asterisk does.
+pub(super) fn user(header: &[u8]) -> Vec<u8> {
+    let uri = match memchr::memrchr(b'<', header) {
+        Some(at) => {
+            let rest = header.get(at + 1..).unwrap_or_default();
+            memchr::memchr(b'>', rest)
+                .and_then(|end| rest.get(..end))
+                .unwrap_or(rest)
+        }
+        None => header.split(|byte| *byte == b';').next().unwrap_or(header),
+    };
+    let rest = memchr::memchr(b':', uri)
+        .and_then(|at| uri.get(at + 1..))
+        .unwrap_or_default();
+    let name = match memchr::memchr(b'@', rest) {
+        Some(at) => rest.get(..at).unwrap_or_default(),
+        None if uri.starts_with(b"tel:") => rest,
+        // without a user the host follows at once
+        None => b"",
+    };
+    let name = name.split(|byte| *byte == b':').next().unwrap_or(name);
+    decoded(name)
+}
+
+/// Like [`user`], cut as PJSIP cuts it.
+pub(super) fn pjsip_user(header: &[u8]) -> Vec<u8> {
+    let mut name = user(header);
+    name.truncate(PJSIP_NAME);
+    name
+}
+
+fn decoded(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let escaped = (byte == b'%')
+            .then(|| Some((digit(*behind.first()?)?, digit(*behind.get(1)?)?)))
+            .flatten();
+        if let Some((high, low)) = escaped {
+            out.push(high << 4 | low);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            out.push(byte);
+            rest = behind;
+        }
+    }
+    out
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_a_header() {
+        for (header, wanted) in [
+            (&b"<sip:alice@192.0.2.1>"[..], &b"alice"[..]),
+            (b"\"x <sip:bob@h>\" <sip:alice@192.0.2.1>;tag=1", b"alice"),
+            (b"sip:alice@192.0.2.1;tag=1", b"alice"),
+            (b"<sip:x%0d%0aFoo:bar@h>", b"x\r\nFoo"),
+            (b"<sip:x%2@h>", b"x%2"),
+            (b"<tel:+441234>", b"+441234"),
+            (b"<sip:192.0.2.1>", b""),
+            (b"", b""),
+        ] {
+            assert_eq!(user(header), wanted, "{}", String::from_utf8_lossy(header));
+        }
+        assert_eq!(
+            pjsip_user(&[b"<sip:", &[b'a'; 60][..], b"@h>"].concat()),
+            [b'a'; 36]
+        );
+    }
+}
