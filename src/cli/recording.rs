@@ -8,10 +8,13 @@ use bytes::{Buf, BytesMut};
 use ringfence_ami::{AmiCodec, Counts, Mapped, Mapper, Shape, Suspicion};
 use ringfence_esl::{EslCodec, EslError, FramingError};
 use ringfence_event::SecurityEvent;
+use ringfence_seclog::asterisk;
 use ringfence_seclog::freeswitch::{self, Assembler, Echoes, Layout, map_log_data};
+use ringfence_seclog::time::Clock;
 use tokio_util::codec::Decoder;
 
 use super::{CliError, Exit};
+use crate::clock;
 
 /// Bytes asked for at a time.
 const READ: usize = 64 * 1024;
@@ -28,6 +31,8 @@ pub enum Format {
     Esl,
     /// FreeSWITCH's log, or the file of its mod_fail2ban.
     Freeswitch,
+    /// Asterisk's log: messages, full or security, also by way of syslog, the journal or a container.
+    Asterisk,
 }
 
 /// How each kind of recording may begin.
@@ -83,6 +88,15 @@ enum Protocol {
     Ami(AmiCodec, Mapper),
     Esl(EslCodec, ringfence_esl::Mapper, Echoes),
     Log(Log),
+    Asterisk(AsteriskLog),
+}
+
+/// A log of Asterisk being read; stamps without a year are taken for the newest past ones.
+#[derive(Debug)]
+struct AsteriskLog {
+    assembler: asterisk::Assembler,
+    clock: Clock,
+    doubtful: u64,
 }
 
 /// A log being read; how it is written is known once it has begun.
@@ -98,6 +112,15 @@ impl Protocol {
             Format::Auto | Format::Ami => Self::Ami(AmiCodec::new(), Mapper::new()),
             Format::Esl => Self::Esl(EslCodec::new(), ringfence_esl::Mapper::new(), Echoes::new()),
             Format::Freeswitch => Self::Log(Log::default()),
+            Format::Asterisk => Self::Asterisk(AsteriskLog {
+                assembler: asterisk::Assembler::new(),
+                // the log does not say in which zone it was written
+                clock: Clock {
+                    offset: 0,
+                    now: Some(clock::Clock::start().now()),
+                },
+                doubtful: 0,
+            }),
         }
     }
 
@@ -108,6 +131,7 @@ impl Protocol {
             Self::Ami(codec, mapper) => ami_outcome(codec, mapper, buffer, ended)?,
             Self::Esl(codec, mapper, echoes) => esl_outcome(codec, mapper, echoes, buffer, ended)?,
             Self::Log(log) => return Ok(log.outcome(buffer, ended)),
+            Self::Asterisk(log) => return Ok(log.outcome(buffer, ended)),
         };
         Ok(frame.map(|outcome| (None, outcome)))
     }
@@ -136,6 +160,26 @@ impl Log {
             freeswitch::Mapped::Other => Outcome::Unmatched,
         };
         Some((Some(whole.line()), outcome))
+    }
+}
+
+impl AsteriskLog {
+    fn outcome(&mut self, buffer: &mut BytesMut, ended: bool) -> Option<(Option<u64>, Outcome)> {
+        let mut left = &buffer[..];
+        let told = self.assembler.take(&mut left, &self.clock);
+        let taken = buffer.len() - left.len();
+        buffer.advance(taken);
+        let told = told.or_else(|| ended.then(|| self.assembler.finish()).flatten())?;
+        let outcome = match told.mapped {
+            asterisk::Mapped::Said(said) => Outcome::Event(said.event),
+            asterisk::Mapped::Doubtful => {
+                self.doubtful += 1;
+                Outcome::Suspicious(Suspicion::Withheld)
+            }
+            // nobody is named by what only a caller claimed
+            asterisk::Mapped::Claimed(_) | asterisk::Mapped::Other => Outcome::Unmatched,
+        };
+        Some((Some(told.line), outcome))
     }
 }
 
@@ -230,8 +274,8 @@ impl Recording<Box<dyn Read>> {
                     format!(
                         "{}: not a recording of the manager interface, which begins with \"Asterisk Call Manager/\", \
                          \"Event: \" or \"Response: \", nor of the event socket, which begins with \"Content-\", nor \
-                         a log of FreeSWITCH, which begins with a time; --from ami, --from esl or --from freeswitch \
-                         reads it as one all the same",
+                         a log of Asterisk or FreeSWITCH, which begins with a time; --from ami, --from esl, \
+                         --from asterisk or --from freeswitch reads it as one all the same",
                         path.display()
                     ),
                 ));
@@ -274,6 +318,10 @@ impl<R: Read> Recording<R> {
                 withheld: log.doubtful,
                 ..Counts::default()
             },
+            Protocol::Asterisk(log) => Counts {
+                withheld: log.doubtful,
+                ..Counts::default()
+            },
         }
     }
 
@@ -286,8 +334,12 @@ impl<R: Read> Recording<R> {
             return Ok(Some(Format::Ami));
         }
         let found = STARTS.iter().find(|(start, _)| self.buffer.starts_with(start));
-        let log = || Layout::guess(&self.buffer).map(|_| Format::Freeswitch);
-        Ok(found.map(|(_, format)| *format).or_else(log))
+        let freeswitch = || Layout::guess(&self.buffer).map(|_| Format::Freeswitch);
+        let asterisk = || asterisk::looks_like(&self.buffer).then_some(Format::Asterisk);
+        Ok(found
+            .map(|(_, format)| *format)
+            .or_else(freeswitch)
+            .or_else(asterisk))
     }
 
     fn fill(&mut self) -> io::Result<()> {
