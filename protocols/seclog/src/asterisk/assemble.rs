@@ -12,7 +12,7 @@
 //!   reach, only that same peer is blamed, and never with more proof.
 //! - **Addresses at the end.** Where a peer's words stand before the address and may hold a line break, the sentence waits
 //!   until they can't reach any further; when another ending with another address follows in that time, the earlier one
-//!   is not believed.
+//!   is not believed, nor what stands between them.
 //!
 //! Lines that PJSIP and chan_sip write about a SIP header can't hold a line break; there quotes and whole sentences are
 //! the danger, which each sentence's own grammar answers. Whoever can make Asterisk print packets can so keep a file silent
@@ -35,8 +35,6 @@ use crate::time::{Clock, Stamp};
 pub const MAX_MESSAGE: usize = 8192;
 /// The longest line that is looked at: a message with everything that may stand before it, escaped by a container.
 const MAX_LINE: usize = 8 * MAX_MESSAGE;
-/// The most statements that wait at once.
-const MAX_WAITING: usize = 16;
 
 /// One record of a file, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +47,6 @@ pub struct Told {
 
 /// What a record of a file turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event is a value of bounded size and is never allocated"
-)]
 pub enum Mapped {
     /// No statement about a peer.
     Other,
@@ -126,7 +120,7 @@ impl Assembler {
                 self.push(line);
                 let begun = std::mem::take(&mut self.begun);
                 let told = if self.cut {
-                    self.cut_line()
+                    Some(self.cut_line())
                 } else {
                     self.line(&begun, clock)
                 };
@@ -167,15 +161,15 @@ impl Assembler {
     }
 
     /// A line too long for any record of Asterisk.
-    fn cut_line(&mut self) -> Option<Told> {
+    fn cut_line(&mut self) -> Told {
         self.lines += 1;
         self.read = self.read.saturating_add(MAX_LINE as u64);
         self.open = None;
         self.doubt_from(self.read, None, MAX_MESSAGE as u64);
-        Some(Told {
+        Told {
             line: self.lines,
             mapped: Mapped::Other,
-        })
+        }
     }
 
     /// Judges a whole line with its line feed.
@@ -186,9 +180,8 @@ impl Assembler {
         if line.first() == Some(&b'{') {
             let mut scratch = std::mem::take(&mut self.scratch);
             scratch.clear();
-            let stamp = docker::unwrap(line, &mut scratch);
-            let told = match stamp {
-                Some(stamp) => self.content(&scratch, start, stamp, clock),
+            let told = match docker::unwrap(line, &mut scratch) {
+                Some(read) => self.content(&scratch, start, read.stamp, clock),
                 None => self.content(line, start, None, clock),
             };
             self.scratch = scratch;
@@ -321,7 +314,7 @@ impl Assembler {
                 let mapped = if start < self.doubt.until {
                     Mapped::Doubtful
                 } else {
-                    Mapped::Claimed(self.timed(said, stamp, clock))
+                    Mapped::Claimed(timed(said, stamp, clock))
                 };
                 return Some(Told { line, mapped });
             }
@@ -329,7 +322,7 @@ impl Assembler {
                 let mapped = match said {
                     None => Mapped::Other,
                     Some(said) if self.believes(&said, start, false) => {
-                        Mapped::Said(self.timed(said, stamp, clock))
+                        Mapped::Said(timed(said, stamp, clock))
                     }
                     Some(_) => Mapped::Doubtful,
                 };
@@ -355,45 +348,53 @@ impl Assembler {
         if said.kind == Kind::Request {
             self.memory.tell_apart(&mut said.event);
         }
-        let said = self.timed(said, stamp, clock);
+        let said = timed(said, stamp, clock);
         let mapped = if believed {
             Mapped::Said(said)
         } else {
             Mapped::Doubtful
         };
         let told = Told { line, mapped };
+        // what stands within reach of a statement that waits is taken back together with it
+        let mut until = self.reached(start);
         match reach {
-            Reach::None => Some(told),
-            Reach::Behind(bytes) => {
-                self.doubt_from(self.read, believed.then_some((addr, proof)), bytes);
-                Some(told)
-            }
+            Reach::None => {}
+            Reach::Behind(bytes) => self.doubt_from(self.read, believed.then_some((addr, proof)), bytes),
             Reach::Ahead(bytes) => {
                 self.contradict(addr, start);
-                let until = self.read.saturating_add(bytes);
-                self.wait(told, until);
-                None
+                until = self.read.saturating_add(bytes);
             }
         }
+        if until == 0 {
+            return Some(told);
+        }
+        self.wait(told, until);
+        None
     }
 
-    fn timed(&self, mut said: Said, stamp: Option<Stamp>, clock: &Clock) -> Said {
-        said.event.at = said
-            .event
-            .at
-            .or_else(|| stamp.and_then(|stamp| stamp.moment(clock)));
-        said
+    /// Up to which byte statements wait whose peer's words may reach byte `start`; 0 when there are none.
+    fn reached(&self, start: u64) -> u64 {
+        let untils = self.waiting.iter().map(|waiting| waiting.until);
+        untils.filter(|until| start < *until).max().unwrap_or(0)
     }
 
     /// Whether a statement that begins at byte `start` can be nobody else's; `ends` says that it may be the end of one that
     /// waits.
     fn believes(&self, said: &Said, start: u64, ends: bool) -> bool {
         let event = &said.event;
-        let waits = !ends && self.waiting.iter().any(|waiting| start < waiting.until);
+        let contradicted = self.waiting.iter().any(|waiting| {
+            let Mapped::Said(held) = &waiting.told.mapped else {
+                return start < waiting.until;
+            };
+            let other = held.event.peer.addr() != event.peer.addr()
+                || event.proof > held.event.proof
+                || event.cause == Cause::Succeeded;
+            start < waiting.until && other
+        });
         let own = self.doubt.of.is_some_and(|(addr, proof)| {
             event.peer.addr() == addr && event.proof <= proof && event.cause != Cause::Succeeded
         });
-        !waits && (start >= self.doubt.until || own)
+        (ends || !contradicted) && (start >= self.doubt.until || own)
     }
 
     /// Doubts all that begins within `bytes` behind byte `from`, but for what blames `of`.
@@ -415,13 +416,8 @@ impl Assembler {
         }
     }
 
+    /// Keeps a record until byte `until` is read, which is never far ahead: so few can wait.
     fn wait(&mut self, told: Told, until: u64) {
-        if self.waiting.len() >= MAX_WAITING && until > 0 {
-            // so many can't wait within their reach unless the lines are nearly empty
-            for waiting in &mut self.waiting {
-                waiting.until = 0;
-            }
-        }
         self.waiting.push_back(Waiting { told, until });
     }
 
@@ -432,4 +428,12 @@ impl Assembler {
             .flatten()
             .map(|waiting| waiting.told)
     }
+}
+
+fn timed(mut said: Said, stamp: Option<Stamp>, clock: &Clock) -> Said {
+    said.event.at = said
+        .event
+        .at
+        .or_else(|| stamp.and_then(|stamp| stamp.moment(clock)));
+    said
 }

@@ -7,9 +7,14 @@ use crate::time::{Stamp, stamp};
 /// How such a line begins.
 const START: &[u8] = b"{\"log\":\"";
 
-/// Writes what the program printed to `out`; the time when the container's runtime read it, if it says so. `None` when the
-/// line is none of this form; `out` holds nothing of use then.
-pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Option<Stamp>> {
+/// What stands beside a line that a program printed.
+pub(super) struct Wrapping {
+    /// When the container's runtime read it, if it says so.
+    pub(super) stamp: Option<Stamp>,
+}
+
+/// Writes what the program printed to `out`. `None` when the line is none of this form; `out` holds nothing of use then.
+pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Wrapping> {
     let mut rest = line.strip_prefix(START)?;
     loop {
         let at = memchr::memchr2(b'"', b'\\', rest)?;
@@ -23,7 +28,9 @@ pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Option<Stamp>> {
     }
     let mark = b"\"time\":\"";
     let time = memmem::find(rest, mark).and_then(|at| stamp(rest.get(at + mark.len()..)?).ok());
-    Some(time.map(|(_, stamp)| stamp))
+    Some(Wrapping {
+        stamp: time.map(|(_, stamp)| stamp),
+    })
 }
 
 /// What stands behind a backslash.

@@ -64,10 +64,6 @@ pub struct Said {
 
 /// What a message turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event is a value of bounded size and is never allocated"
-)]
 pub(super) enum Read {
     /// No statement about a peer.
     Other,

@@ -157,7 +157,11 @@ fn chan_sip_others(message: &[u8]) -> Read {
         return from.and_then(bare).map_or(Read::Other, |addr| {
             let mut event = blank(Cause::AclDenied, Service::ChanSip, peer((addr, 0)));
             event.detail = Text::from("contact acl");
-            said(event, Kind::Acl)
+            // chan_sip's idea of where the Contact header leads
+            Read::Claimed(Said {
+                event,
+                kind: Kind::Acl,
+            })
         });
     }
     let too_large = message
@@ -244,7 +248,8 @@ fn without_tries(reason: &[u8]) -> &[u8] {
     if read.is_ok() { before } else { reason }
 }
 
-/// `Incoming SIP message from 192.0.2.1:5060 did not pass ACL test`
+/// `Incoming SIP message from 192.0.2.1:5060 did not pass ACL test`. The access list for contacts says the same of the address
+/// that stands in the Contact header, whose port it leaves out: anybody's claim.
 pub(super) fn pjsip_acl(message: &[u8]) -> Read {
     let from = message
         .strip_prefix(b"Incoming SIP message from ")
@@ -253,6 +258,12 @@ pub(super) fn pjsip_acl(message: &[u8]) -> Read {
     from.map_or(Read::Other, |from| {
         let mut event = blank(Cause::AclDenied, Service::PjSip, peer(from));
         event.detail = Text::from("did not pass ACL test");
+        if from.1 == 0 {
+            return Read::Claimed(Said {
+                event,
+                kind: Kind::Acl,
+            });
+        }
         said(event, Kind::Acl)
     })
 }

@@ -3,7 +3,8 @@
 /// Bytes of a name that PJSIP keeps.
 const PJSIP_NAME: usize = 36;
 
-/// The user of the last URI in angle brackets, or of a bare one, `%XX` decoded as Asterisk does.
+/// The user of the last URI in angle brackets, or of a bare one, `%XX` decoded as Asterisk does; of a URI without a user its
+/// host, as chan_sip takes it.
 pub(super) fn user(header: &[u8]) -> Vec<u8> {
     let uri = match memchr::memrchr(b'<', header) {
         Some(at) => {
@@ -19,16 +20,17 @@ pub(super) fn user(header: &[u8]) -> Vec<u8> {
         .unwrap_or_default();
     let name = match memchr::memchr(b'@', rest) {
         Some(at) => rest.get(..at).unwrap_or_default(),
-        None if uri.starts_with(b"tel:") => rest,
-        // without a user the host follows at once
-        None => b"",
+        None => rest,
     };
     let name = name.split(|byte| *byte == b':').next().unwrap_or(name);
     decoded(name)
 }
 
-/// Like [`user`], cut as PJSIP cuts it.
+/// Like [`user`], cut as PJSIP cuts it; empty for a SIP URI without a user.
 pub(super) fn pjsip_user(header: &[u8]) -> Vec<u8> {
+    if memchr::memchr(b'@', header).is_none() && memchr::memmem::find(header, b"<tel:").is_none() {
+        return Vec::new();
+    }
     let mut name = user(header);
     name.truncate(PJSIP_NAME);
     name
@@ -42,6 +44,9 @@ fn decoded(name: &[u8]) -> Vec<u8> {
             .then(|| Some((digit(*behind.first()?)?, digit(*behind.get(1)?)?)))
             .flatten();
         if let Some((high, low)) = escaped {
+            if (high, low) == (0, 0) {
+                break; // where a C string ends
+            }
             out.push(high << 4 | low);
             rest = behind.get(2..).unwrap_or_default();
         } else {
@@ -70,8 +75,9 @@ mod tests {
             (b"sip:alice@192.0.2.1;tag=1", b"alice"),
             (b"<sip:x%0d%0aFoo:bar@h>", b"x\r\nFoo"),
             (b"<sip:x%2@h>", b"x%2"),
+            (b"<sip:x%00y@h>", b"x"),
             (b"<tel:+441234>", b"+441234"),
-            (b"<sip:192.0.2.1>", b""),
+            (b"<sip:192.0.2.1>", b"192.0.2.1"),
             (b"", b""),
         ] {
             assert_eq!(user(header), wanted, "{}", String::from_utf8_lossy(header));
