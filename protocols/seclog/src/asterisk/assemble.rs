@@ -192,6 +192,11 @@ impl Assembler {
 
     fn content(&mut self, line: &[u8], start: u64, carried: Option<Stamp>, clock: &Clock) -> Option<Told> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if !self.waiting.is_empty()
+            && let Some(addr) = others::end(line)
+        {
+            self.contradict(addr, start);
+        }
         if self.open.is_some() {
             return self.continued(line, start, carried, clock);
         }
@@ -283,8 +288,9 @@ impl Assembler {
                 Err(Unread::Broken) => Read::Ambiguous,
             };
         }
+        // Asterisk writes no NUL: a file that holds one was damaged
         if memchr::memchr(0, message).is_some() {
-            return Read::Other;
+            return Read::Dump(None);
         }
         match line.file() {
             b"chan_sip.c" => sip::chan_sip(message),
@@ -360,10 +366,7 @@ impl Assembler {
         match reach {
             Reach::None => {}
             Reach::Behind(bytes) => self.doubt_from(self.read, believed.then_some((addr, proof)), bytes),
-            Reach::Ahead(bytes) => {
-                self.contradict(addr, start);
-                until = self.read.saturating_add(bytes);
-            }
+            Reach::Ahead(bytes) => until = self.read.saturating_add(bytes),
         }
         if until == 0 {
             return Some(told);

@@ -63,12 +63,21 @@ pub(super) fn iax2(message: &[u8]) -> Read {
     Read::Other
 }
 
+/// The address in `(from 192.0.2.1)` at the end of a line, whatever stands before it: the true end of a sentence whose peer
+/// wrote an end of his own.
+pub(super) fn end(line: &[u8]) -> Option<IpAddr> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b")")?;
+    let mark = b" (from ";
+    let tail = line.get(line.len().saturating_sub(128)..)?;
+    bare(tail.get(memmem::rfind(tail, mark)? + mark.len()..)?)
+}
+
 /// `x' (from 192.0.2.1)`
 fn at_end(rest: &[u8], cause: Cause, detail: &str) -> Read {
-    let mark = b"' (from ";
-    let end = memmem::rfind(rest, mark);
-    let from = end.and_then(|at| bare(rest.get(at + mark.len()..)?.strip_suffix(b")")?));
-    let (Some(at), Some(from)) = (end, from) else {
+    let Some(at) = memmem::rfind(rest, b"' (from ") else {
+        return Read::Open;
+    };
+    let Some(from) = end(rest) else {
         return Read::Open;
     };
     let account = rest.get(..at).unwrap_or_default();
