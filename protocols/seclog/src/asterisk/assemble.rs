@@ -36,6 +36,9 @@ pub const MAX_MESSAGE: usize = 8192;
 /// The longest line that is looked at: a message with everything that may stand before it, escaped by a container.
 const MAX_LINE: usize = 8 * MAX_MESSAGE;
 
+/// The most lines that one record goes on for: a name of PJSIP or IAX2 holds fewer line breaks, or is mostly made of them.
+const MAX_MORE: u32 = 64;
+
 /// One record of a file, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -86,6 +89,7 @@ struct Open {
     line: u64,
     start: u64,
     bytes: Vec<u8>,
+    more: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -209,9 +213,12 @@ impl Assembler {
         let before = open.bytes.len();
         open.bytes.push(b'\n');
         open.bytes.extend_from_slice(line);
-        let fits = open.bytes.len() < MAX_MESSAGE;
+        open.more += 1;
+        let fits = open.bytes.len() < MAX_MESSAGE && open.more <= MAX_MORE;
+        // every sentence that may go on ends in one of these
+        let ends = matches!(line.trim_ascii_end().last(), Some(b'"' | b')' | b'.')) || line.ends_with(b"m");
         let read = Line::read(&open.bytes)
-            .filter(|_| fits)
+            .filter(|_| fits && ends)
             .map(|whole| (self.read_message(&whole), whole.stamp()));
         match read {
             Some((Read::Open, _)) | None if fits && !begins(line) => {
@@ -265,6 +272,7 @@ impl Assembler {
                     line: number,
                     start,
                     bytes: line.to_vec(),
+                    more: 0,
                 });
                 None
             }
