@@ -48,6 +48,7 @@ const PROTOCOLS: &[(&str, &[&str])] = &[
     ("esl", &["ringfence-event"]),
     ("nfnl", &[]),
     ("seclog", &["ringfence-event"]),
+    ("fail2ban", &[]),
 ];
 
 /// Lines of code in a file; more means more than one idea.

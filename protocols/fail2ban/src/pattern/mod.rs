@@ -1,0 +1,152 @@
+//! A pattern, compiled: linear where it can be, bounded where it can't.
+
+mod class;
+pub mod expand;
+mod translate;
+
+use std::ops::Range;
+
+pub use translate::Lines;
+use translate::translate;
+
+/// Steps back that a search of the backtracking engine may take before it gives up.
+pub const BACKTRACK_LIMIT: usize = 100_000;
+/// Bytes that a compiled pattern may take.
+const SIZE_LIMIT: usize = 32 << 20;
+
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    engine: Engine,
+    names: Vec<(usize, String)>,
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Linear(regex::Regex),
+    /// The loose pattern first, where there is one that compiles.
+    Backtracking(Option<regex::Regex>, Box<fancy_regex::Regex>),
+}
+
+/// Where a pattern matched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hit {
+    /// Every group, the whole match first.
+    pub groups: Vec<Option<Range<usize>>>,
+}
+
+impl Hit {
+    /// The whole match.
+    pub fn whole(&self) -> Range<usize> {
+        self.groups.first().cloned().flatten().unwrap_or(0..0)
+    }
+}
+
+/// A search that took too many steps: the text was made to be expensive, and nothing is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern took more than {BACKTRACK_LIMIT} steps back")]
+pub struct TooHard;
+
+impl Pattern {
+    /// Compiles a pattern in Python's syntax whose tags are expanded.
+    ///
+    /// # Errors
+    /// What can't be honoured, in words.
+    pub fn new(expanded: &str, lines: Lines) -> Result<Self, String> {
+        Self::build(expanded, lines, None)
+    }
+
+    /// The same, where the character `half` stands for a place that is not inside a word.
+    ///
+    /// # Errors
+    /// What can't be honoured, in words.
+    pub fn with_half_boundaries(expanded: &str, half: char, lines: Lines) -> Result<Self, String> {
+        Self::build(expanded, lines, Some(half))
+    }
+
+    fn build(expanded: &str, lines: Lines, half: Option<char>) -> Result<Self, String> {
+        let translated = translate(expanded, lines, half)?;
+        let linear = |text: &str| {
+            let built = regex::RegexBuilder::new(text).size_limit(SIZE_LIMIT).build();
+            built.map_err(|error| error.to_string())
+        };
+        let engine = if translated.linear {
+            Engine::Linear(linear(&translated.exact)?)
+        } else {
+            let exact = fancy_regex::RegexBuilder::new(&translated.exact)
+                .backtrack_limit(BACKTRACK_LIMIT)
+                .delegate_size_limit(SIZE_LIMIT)
+                .build()
+                .map_err(|error| error.to_string())?;
+            Engine::Backtracking(linear(&translated.loose).ok(), Box::new(exact))
+        };
+        let mut pattern = Self {
+            engine,
+            names: Vec::new(),
+        };
+        pattern.names = pattern.capture_names();
+        Ok(pattern)
+    }
+
+    /// Whether its search takes time linear in the text, whatever the text.
+    pub fn is_linear(&self) -> bool {
+        matches!(self.engine, Engine::Linear(_))
+    }
+
+    /// Its named groups and their numbers.
+    pub fn names(&self) -> &[(usize, String)] {
+        &self.names
+    }
+
+    fn capture_names(&self) -> Vec<(usize, String)> {
+        let named = |(at, name): (usize, Option<&str>)| name.map(|name| (at, name.to_owned()));
+        match &self.engine {
+            Engine::Linear(regex) => regex.capture_names().enumerate().filter_map(named).collect(),
+            Engine::Backtracking(_, regex) => regex.capture_names().enumerate().filter_map(named).collect(),
+        }
+    }
+
+    /// The first match in `text`.
+    pub fn search(&self, text: &str) -> Result<Option<Hit>, TooHard> {
+        self.search_from(text, 0)
+    }
+
+    /// The first match that begins at byte `from` of `text` or later.
+    pub fn search_from(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
+        match &self.engine {
+            Engine::Linear(regex) => {
+                // Most searches find nothing, which is known without places to note groups in.
+                if !regex.is_match_at(text, from) {
+                    return Ok(None);
+                }
+                let mut places = regex.capture_locations();
+                if regex.captures_read_at(&mut places, text, from).is_none() {
+                    return Ok(None);
+                }
+                let groups = (0..places.len()).map(|n| places.get(n).map(|(start, end)| start..end));
+                Ok(Some(Hit {
+                    groups: groups.collect(),
+                }))
+            }
+            Engine::Backtracking(loose, regex) => {
+                if loose.as_ref().is_some_and(|loose| !loose.is_match_at(text, from)) {
+                    return Ok(None);
+                }
+                let found = regex.captures_from_pos(text, from).map_err(|_| TooHard)?;
+                Ok(found.map(|captures| Hit {
+                    groups: (0..captures.len())
+                        .map(|n| captures.get(n).map(|m| m.range()))
+                        .collect(),
+                }))
+            }
+        }
+    }
+
+    /// Whether it matches anywhere.
+    pub fn is_match(&self, text: &str) -> Result<bool, TooHard> {
+        match &self.engine {
+            Engine::Linear(regex) => Ok(regex.is_match(text)),
+            Engine::Backtracking(..) => Ok(self.search(text)?.is_some()),
+        }
+    }
+}
