@@ -12,6 +12,7 @@ pub mod demo;
 pub mod engine;
 pub mod exit;
 pub mod fence;
+pub mod filter;
 pub mod health;
 pub mod source;
 pub mod store;

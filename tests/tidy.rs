@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("exit", &[]),
     ("health", &[]),
     ("engine", &[]),
+    ("filter", &[]),
     ("source", &["engine", "clock", "health"]),
     ("fence", &["engine", "clock"]),
     ("store", &["engine", "clock"]),
@@ -36,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "engine", "clock", "exit", "health", "source", "fence", "store", "admin", "config", "daemon",
-            "demo",
+            "demo", "filter",
         ],
     ),
 ];

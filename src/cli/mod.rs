@@ -10,6 +10,7 @@ mod link;
 mod parse;
 mod purge;
 pub mod recording;
+mod regex;
 mod reload;
 mod replay;
 mod run;
@@ -80,6 +81,8 @@ enum Command {
     Parse(parse::ParseArgs),
     /// Print what would be decided about a recording, on its own clock
     Replay(replay::ReplayArgs),
+    /// Test a fail2ban filter, or a pattern, on a log
+    Regex(regex::RegexArgs),
     /// Show the whole way from an attack to the kernel, on this machine, without a PBX
     Demo(demo::DemoArgs),
     /// Remove everything from the kernel that ringfence ever put there, bans included
@@ -105,6 +108,7 @@ impl Cli {
             Command::Reload => reload::run(global, out),
             Command::Parse(args) => args.run(global.json, out),
             Command::Replay(args) => args.run(policy(global)?, global.json, out),
+            Command::Regex(args) => args.run(global.json, out),
             Command::Demo(args) => args.run(global, out),
             Command::Purge => purge::run(global, out),
             Command::Completions(args) => Ok(args.run(out)),

@@ -17,6 +17,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The line without its date.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// A line without a date in it.
     pub fn undated(line: &str) -> Self {
         Self {

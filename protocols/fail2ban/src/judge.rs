@@ -88,6 +88,17 @@ impl Judge {
         self.dates.hits()
     }
 
+    /// `line` without its date, found as if no line had come before; `None` when that can't be told.
+    pub fn without_date(&self, line: &str) -> Option<String> {
+        let mut dates = self.filter.dates.clone();
+        let found = dates.find(line, 0).ok()?;
+        let range = found.and_then(|found| found.hit.groups.get(1).cloned().flatten());
+        Some(match range {
+            Some(range) => Entry::dated(line, range).text().to_owned(),
+            None => line.to_owned(),
+        })
+    }
+
     /// Judges a line without its end, which arrived at `now` (seconds since 1970).
     pub fn line(&mut self, line: &[u8], now: i64) -> Outcome {
         if line.len() > LONGEST_LINE {
