@@ -15,9 +15,15 @@ fn records(log: &[u8], filter: &str) -> Vec<Value> {
     let path = folder.path().join("log");
     fs::write(&path, log).unwrap();
     let output = ringfence(&["--json", path.to_str().unwrap(), filter]);
-    assert!(output.status.success(), "{filter}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{filter}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -25,9 +31,15 @@ fn bytes_that_are_no_text_are_judged_like_any_other() {
     let mut log = b"Mar  4 05:06:07 h sshd[1]: Failed password for invalid user \xff\xfe\x00\x1b[2J from 192.0.2.7 port 9 ssh2\n".to_vec();
     log.extend(b"\x00\x00\xff\n\n\r\r\n");
     let records = records(&log, "sshd");
-    let found: Vec<_> = records.iter().filter(|record| record.get("pattern").is_some()).collect();
+    let found: Vec<_> = records
+        .iter()
+        .filter(|record| record.get("pattern").is_some())
+        .collect();
     assert_eq!(found.len(), 1, "{records:?}");
-    assert_eq!((found[0]["n"].as_u64(), found[0]["who"].as_str()), (Some(1), Some("192.0.2.7")));
+    assert_eq!(
+        (found[0]["n"].as_u64(), found[0]["who"].as_str()),
+        (Some(1), Some("192.0.2.7"))
+    );
 }
 
 #[test]
@@ -36,10 +48,16 @@ fn a_line_of_a_megabyte_is_skipped_and_said_to_be() {
     log.extend(vec![b'a'; 1 << 20]);
     log.extend(b"\nMar  4 05:06:08 h sshd[2]: Failed password for root from 192.0.2.8 port 9 ssh2\n");
     let records = records(&log, "sshd");
-    let skipped: Vec<_> = records.iter().filter(|record| record["line"] == "skipped").collect();
+    let skipped: Vec<_> = records
+        .iter()
+        .filter(|record| record["line"] == "skipped")
+        .collect();
     assert_eq!((skipped.len(), skipped[0]["n"].as_u64()), (1, Some(1)));
     assert_eq!(skipped[0]["why"], "longer than 16 KiB");
-    let found: Vec<_> = records.iter().filter_map(|record| record["who"].as_str()).collect();
+    let found: Vec<_> = records
+        .iter()
+        .filter_map(|record| record["who"].as_str())
+        .collect();
     assert_eq!(found, ["192.0.2.8"]);
     assert_eq!(records.last().unwrap()["lines"]["skipped"], 1);
 }
@@ -53,9 +71,17 @@ fn a_pattern_that_backtracks_for_ever_is_stopped() {
     assert!(started.elapsed() < LONG);
     let last = records.last().unwrap();
     assert_eq!(last["lines"]["matched"], 0, "{last}");
-    assert_eq!(last["lines"]["missed"].as_u64().unwrap() + last["lines"]["skipped"].as_u64().unwrap(), 1);
+    assert_eq!(
+        last["lines"]["missed"].as_u64().unwrap() + last["lines"]["skipped"].as_u64().unwrap(),
+        1
+    );
     let line = format!("{} x", "a".repeat(60));
-    let last = self::records(line.as_bytes(), r"^(?:(a|a)+)+(?=.)\1(?<!x)y?(?<=b) ?x?<F-ID>.?</F-ID>$").pop().unwrap();
+    let last = self::records(
+        line.as_bytes(),
+        r"^(?:(a|a)+)+(?=.)\1(?<!x)y?(?<=b) ?x?<F-ID>.?</F-ID>$",
+    )
+    .pop()
+    .unwrap();
     assert_eq!(last["lines"]["skipped"], 1, "{last}");
 }
 

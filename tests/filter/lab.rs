@@ -28,7 +28,9 @@ pub fn fail2ban() -> &'static Path {
     static TREE: OnceLock<PathBuf> = OnceLock::new();
     TREE.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let fetched = Command::new(root.join("tests/lab/fetch-fail2ban")).status().unwrap();
+        let fetched = Command::new(root.join("tests/lab/fetch-fail2ban"))
+            .status()
+            .unwrap();
         assert!(fetched.success(), "fail2ban could not be fetched");
         let lab = std::env::var_os("RINGFENCE_LAB").map_or_else(|| root.join(".lab"), PathBuf::from);
         lab.join("fail2ban")
@@ -44,7 +46,16 @@ pub fn folder() -> PathBuf {
 pub fn filters() -> Vec<String> {
     let entries = fs::read_dir(folder().join("filter.d")).unwrap();
     let mut names: Vec<String> = entries
-        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".conf")?.to_owned()))
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".conf")?
+                    .to_owned(),
+            )
+        })
         .collect();
     names.sort();
     names
@@ -71,9 +82,16 @@ pub fn ringfence(arguments: &[&str]) -> Output {
 /// What ringfence says of `log`.
 pub fn ours(log: &Path, filter: &str) -> Answer {
     let output = ringfence(&["--json", log.to_str().unwrap(), filter]);
-    assert!(output.status.success(), "{filter}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{filter}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let summary = records.pop().unwrap();
     let count = |name: &str| summary["lines"][name].as_u64().unwrap();
     let hits = |name: &str| -> Vec<u64> {
@@ -81,7 +99,12 @@ pub fn ours(log: &Path, filter: &str) -> Answer {
         rules.iter().map(|rule| rule["hits"].as_u64().unwrap()).collect()
     };
     let mut answer = Answer {
-        lines: [count("total"), count("matched"), count("missed"), count("ignored")],
+        lines: [
+            count("total"),
+            count("matched"),
+            count("missed"),
+            count("ignored"),
+        ],
         fail: hits("failregex"),
         ignore: hits("ignoreregex"),
         ..Answer::default()
@@ -122,11 +145,20 @@ pub fn theirs(log: &Path, filter: &str) -> Answer {
             }
         }
         if part == "Lines: " && line.starts_with(part) {
-            let numbers: Vec<u64> = line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+            let numbers: Vec<u64> = line
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(|n| n.parse().ok())
+                .collect();
             answer.lines = [numbers[0], numbers[2], numbers[3], numbers[1]];
         }
-        let Some(entry) = line.strip_prefix('|') else { continue };
-        let hits = |text: &str| text.split(['[', ']']).nth(1).and_then(|hits| hits.parse::<u64>().ok());
+        let Some(entry) = line.strip_prefix('|') else {
+            continue;
+        };
+        let hits = |text: &str| {
+            text.split(['[', ']'])
+                .nth(1)
+                .and_then(|hits| hits.parse::<u64>().ok())
+        };
         match part {
             "Date template hits:" => {
                 if let Some(count) = hits(entry).filter(|count| *count > 0) {
@@ -142,13 +174,20 @@ pub fn theirs(log: &Path, filter: &str) -> Answer {
                     && number.parse::<u64>().is_ok()
                     && let Some(count) = hits(entry)
                 {
-                    let patterns = if part == "Failregex:" { &mut answer.fail } else { &mut answer.ignore };
+                    let patterns = if part == "Failregex:" {
+                        &mut answer.fail
+                    } else {
+                        &mut answer.ignore
+                    };
                     patterns.push(count);
                 }
             }
             _ => {}
         }
     }
-    assert!(answer.lines[0] > 0 || text.contains("Lines: 0"), "{filter}: {text}");
+    assert!(
+        answer.lines[0] > 0 || text.contains("Lines: 0"),
+        "{filter}: {text}"
+    );
     answer
 }

@@ -87,7 +87,10 @@ fn logs_of_real_servers_give_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("freeswitch.log");
     let mut all = Vec::new();
-    for capture in files(&captures).iter().filter(|path| path.extension().is_some_and(|e| e == "fslog")) {
+    for capture in files(&captures)
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "fslog"))
+    {
         all.extend(fs::read(capture).unwrap());
         all.push(b'\n');
     }
@@ -113,11 +116,18 @@ fn generated_logs_give_the_same() {
 
 /// Lines that fail, lines that don't, dates in different forms, bytes that are no text, addresses of both kinds.
 pub fn generated() -> Vec<(&'static str, Vec<String>)> {
-    let mut logs: Vec<(&str, Vec<String>)> =
-        ["asterisk", "freeswitch", "sshd", "recidive", "dovecot", "postfix", "nginx-http-auth"]
-            .into_iter()
-            .map(|name| (name, Vec::new()))
-            .collect();
+    let mut logs: Vec<(&str, Vec<String>)> = [
+        "asterisk",
+        "freeswitch",
+        "sshd",
+        "recidive",
+        "dovecot",
+        "postfix",
+        "nginx-http-auth",
+    ]
+    .into_iter()
+    .map(|name| (name, Vec::new()))
+    .collect();
     for n in 0..60_u32 {
         let who = match n % 4 {
             3 => format!("2001:db8::{n:x}"),
@@ -126,33 +136,100 @@ pub fn generated() -> Vec<(&'static str, Vec<String>)> {
         let (minute, second) = (n % 60, n * 7 % 60);
         let iso = format!("2026-03-04 05:{minute:02}:{second:02}");
         let syslog = format!("Mar  4 05:{minute:02}:{second:02} host");
-        let stamp = if n % 2 == 0 { format!("[{iso}]") } else { format!("[Mar  4 05:{minute:02}:{second:02}]") };
+        let stamp = if n % 2 == 0 {
+            format!("[{iso}]")
+        } else {
+            format!("[Mar  4 05:{minute:02}:{second:02}]")
+        };
         let port = 1024 + n;
         let pid = 100 + n / 3;
         let mut add = |name: &str, text: String| {
             let log = logs.iter_mut().find(|(known, _)| *known == name).unwrap();
             log.1.push(text);
         };
-        add("asterisk", format!("{stamp} NOTICE[{n}][C-0000{n:04x}] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from \
-            '\"a' b\" <sip:{n}@pbx>' failed for '{who}:{port}' (callid: x{n}) - Failed to authenticate"));
-        add("asterisk", format!("{stamp} VERBOSE[{n}] app_dial.c: SIP/{n} answered, '{who}' - No matching endpoint found"));
-        add("freeswitch", format!("{iso}.{n:06} [WARNING] sofia_reg.c:1792 SIP auth failure (REGISTER) on sofia profile \
-            'internal' for [{n}@pbx.example] from ip {who}"));
-        add("freeswitch", format!("{iso}.{n:06} [NOTICE] sofia_reg.c:1 SIP auth failure (REGISTER) from ip {who}"));
-        add("sshd", format!("{syslog} sshd[{pid}]: Failed password for invalid user u{n} from 192.0.2.{n} port {port} ssh2"));
-        add("sshd", format!("{syslog} sshd[{pid}]: Connection closed by {who} port {port} [preauth]"));
-        add("sshd", format!("{syslog} sshd[{pid}]: Server listening on {who} port 22."));
-        add("recidive", format!("{iso},{n:03} fail2ban.actions        [{pid}]: NOTICE  [sshd] Ban {who}"));
-        add("recidive", format!("{iso},{n:03} fail2ban.actions        [{pid}]: NOTICE  [recidive] Ban {who}"));
-        add("dovecot", format!("{syslog} dovecot: imap-login: Disconnected (auth failed, {n} attempts in 2 secs): \
-            user=<a{n}>, method=PLAIN, rip={who}, lip=192.0.2.1, TLS"));
-        add("dovecot", format!("{syslog} dovecot: imap-login: Login: user=<a{n}>, method=PLAIN, rip={who}"));
-        add("postfix", format!("{syslog} postfix/smtpd[{pid}]: NOQUEUE: reject: RCPT from unknown[{who}]: 554 5.7.1 \
-            <a@b>: Relay access denied; from=<x@y> to=<a@b> proto=ESMTP helo=<z>"));
-        add("postfix", format!("{syslog} postfix/smtpd[{pid}]: connect from unknown[{who}]"));
-        add("nginx-http-auth", format!("{} [error] {n}#0: *{n} user \"a\" was not found in \"/etc/x\", client: {who}, \
-            server: _, request: \"GET / HTTP/1.1\", host: \"h\"", iso.replace('-', "/")));
-        add("nginx-http-auth", format!("{} [warn] {n}#0: *{n} user \u{fffd} é, client: {who}", iso.replace('-', "/")));
+        add(
+            "asterisk",
+            format!(
+                "{stamp} NOTICE[{n}][C-0000{n:04x}] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from \
+            '\"a' b\" <sip:{n}@pbx>' failed for '{who}:{port}' (callid: x{n}) - Failed to authenticate"
+            ),
+        );
+        add(
+            "asterisk",
+            format!(
+                "{stamp} VERBOSE[{n}] app_dial.c: SIP/{n} answered, '{who}' - No matching endpoint found"
+            ),
+        );
+        add(
+            "freeswitch",
+            format!(
+                "{iso}.{n:06} [WARNING] sofia_reg.c:1792 SIP auth failure (REGISTER) on sofia profile \
+            'internal' for [{n}@pbx.example] from ip {who}"
+            ),
+        );
+        add(
+            "freeswitch",
+            format!("{iso}.{n:06} [NOTICE] sofia_reg.c:1 SIP auth failure (REGISTER) from ip {who}"),
+        );
+        add(
+            "sshd",
+            format!(
+                "{syslog} sshd[{pid}]: Failed password for invalid user u{n} from 192.0.2.{n} port {port} ssh2"
+            ),
+        );
+        add(
+            "sshd",
+            format!("{syslog} sshd[{pid}]: Connection closed by {who} port {port} [preauth]"),
+        );
+        add(
+            "sshd",
+            format!("{syslog} sshd[{pid}]: Server listening on {who} port 22."),
+        );
+        add(
+            "recidive",
+            format!("{iso},{n:03} fail2ban.actions        [{pid}]: NOTICE  [sshd] Ban {who}"),
+        );
+        add(
+            "recidive",
+            format!("{iso},{n:03} fail2ban.actions        [{pid}]: NOTICE  [recidive] Ban {who}"),
+        );
+        add(
+            "dovecot",
+            format!(
+                "{syslog} dovecot: imap-login: Disconnected (auth failed, {n} attempts in 2 secs): \
+            user=<a{n}>, method=PLAIN, rip={who}, lip=192.0.2.1, TLS"
+            ),
+        );
+        add(
+            "dovecot",
+            format!("{syslog} dovecot: imap-login: Login: user=<a{n}>, method=PLAIN, rip={who}"),
+        );
+        add(
+            "postfix",
+            format!(
+                "{syslog} postfix/smtpd[{pid}]: NOQUEUE: reject: RCPT from unknown[{who}]: 554 5.7.1 \
+            <a@b>: Relay access denied; from=<x@y> to=<a@b> proto=ESMTP helo=<z>"
+            ),
+        );
+        add(
+            "postfix",
+            format!("{syslog} postfix/smtpd[{pid}]: connect from unknown[{who}]"),
+        );
+        add(
+            "nginx-http-auth",
+            format!(
+                "{} [error] {n}#0: *{n} user \"a\" was not found in \"/etc/x\", client: {who}, \
+            server: _, request: \"GET / HTTP/1.1\", host: \"h\"",
+                iso.replace('-', "/")
+            ),
+        );
+        add(
+            "nginx-http-auth",
+            format!(
+                "{} [warn] {n}#0: *{n} user \u{fffd} é, client: {who}",
+                iso.replace('-', "/")
+            ),
+        );
     }
     logs
 }
@@ -161,13 +238,20 @@ pub fn generated() -> Vec<(&'static str, Vec<String>)> {
 fn compare(log: &Path, filter: &str, different: &mut String) -> Answer {
     let (ours, theirs) = (ours(log, filter), theirs(log, filter));
     if ours != theirs {
-        let _ = writeln!(different, "{filter} on {}:\n  ours   {ours:?}\n  theirs {theirs:?}", log.display());
+        let _ = writeln!(
+            different,
+            "{filter} on {}:\n  ours   {ours:?}\n  theirs {theirs:?}",
+            log.display()
+        );
     }
     ours
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     files

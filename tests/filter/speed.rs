@@ -10,7 +10,11 @@ use crate::parity::generated;
 fn a_log_takes_a_fraction_of_the_time_it_takes_fail2ban() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("auth.log");
-    let lines = generated().into_iter().find(|(name, _)| *name == "sshd").unwrap().1;
+    let lines = generated()
+        .into_iter()
+        .find(|(name, _)| *name == "sshd")
+        .unwrap()
+        .1;
     let repeats = 20_000 / lines.len();
     fs::write(&log, (lines.join("\n") + "\n").repeat(repeats)).unwrap();
     let started = Instant::now();
@@ -21,7 +25,10 @@ fn a_log_takes_a_fraction_of_the_time_it_takes_fail2ban() {
     let other = started.elapsed();
     assert_eq!(ours, theirs);
     let ratio = other.as_secs_f64() / mine.as_secs_f64();
-    println!("{} lines: {mine:?} here, {other:?} there: {ratio:.1} times", ours.lines[0]);
+    println!(
+        "{} lines: {mine:?} here, {other:?} there: {ratio:.1} times",
+        ours.lines[0]
+    );
     // Without optimisation only that it isn't slower is certain.
     let least = if cfg!(debug_assertions) { 1.0 } else { 5.0 };
     assert!(ratio > least, "{mine:?} here, {other:?} there");

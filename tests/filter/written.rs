@@ -28,21 +28,32 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn summary(folder: &Path, arguments: &[&str]) -> Value {
     let output = run(folder, arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     serde_json::from_str(text.lines().last().unwrap()).unwrap()
 }
 
 fn error(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
-    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        !output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     String::from_utf8(output.stderr).unwrap()
 }
 
 #[test]
 fn later_files_win_and_may_use_what_they_replaced() {
     let folder = folder(&[
-        ("filter.d/common.conf", "[DEFAULT]\nword = common\n[INCLUDES]\nafter = common.local\n"),
+        (
+            "filter.d/common.conf",
+            "[DEFAULT]\nword = common\n[INCLUDES]\nafter = common.local\n",
+        ),
         ("filter.d/common.local", "[DEFAULT]\nword = local\n"),
         (
             "filter.d/x.conf",
@@ -50,28 +61,52 @@ fn later_files_win_and_may_use_what_they_replaced() {
              tail-a = A\ntail-b = B\nkind = a\n[Init]\nextra = none\n",
         ),
         ("filter.d/x.d/10.conf", "[Definition]\nkind = b\n"),
-        ("filter.d/x.local", "[Definition]\nfailregex = %(known/failregex)s\n  ^<extra> <HOST>$\n"),
+        (
+            "filter.d/x.local",
+            "[Definition]\nfailregex = %(known/failregex)s\n  ^<extra> <HOST>$\n",
+        ),
     ]);
     let patterns = |filter: &str| -> Vec<String> {
         let summary = summary(folder.path(), &["--json", "a line", filter]);
         let rules = summary["failregex"].as_array().unwrap();
-        rules.iter().map(|rule| rule["pattern"].as_str().unwrap().to_owned()).collect()
+        rules
+            .iter()
+            .map(|rule| rule["pattern"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(patterns("x"), ["^local <HOST>$", "^B <HOST>$", "^none <HOST>$"]);
-    assert_eq!(patterns("x[kind=a, extra=\"1,2\"]"), ["^local <HOST>$", "^A <HOST>$", "^1,2 <HOST>$"]);
+    assert_eq!(
+        patterns("x[kind=a, extra=\"1,2\"]"),
+        ["^local <HOST>$", "^A <HOST>$", "^1,2 <HOST>$"]
+    );
 }
 
 #[test]
 fn what_cannot_be_honoured_is_named_with_its_place() {
     for (definition, what) in [
-        ("failregex = ^(a <HOST>$", "x.conf:2: failregex \"^(a <HOST>$\" has a group that is not closed"),
+        (
+            "failregex = ^(a <HOST>$",
+            "x.conf:2: failregex \"^(a <HOST>$\" has a group that is not closed",
+        ),
         ("failregex = ^(?L:a) <HOST>$", "asks for the flag L"),
-        ("failregex = ^<F-USER>a</F-USER> <F-USER>b</F-USER> <HOST>$", "x.conf:2: failregex"),
+        (
+            "failregex = ^<F-USER>a</F-USER> <F-USER>b</F-USER> <HOST>$",
+            "x.conf:2: failregex",
+        ),
         ("failregex = ^nobody$", "says of nobody"),
-        ("failregex = ^%(nothing)s <HOST>$", "x.conf:2: refers to %(nothing)s, which nothing sets"),
+        (
+            "failregex = ^%(nothing)s <HOST>$",
+            "x.conf:2: refers to %(nothing)s, which nothing sets",
+        ),
         ("failregex = ^<a> <HOST>$\na = <b>\nb = <a>", "refers to itself"),
-        ("failregex = ^x <HOST>$\ndatepattern = %%Q", "x.conf:3: date pattern %Q: has the field %Q"),
-        ("failregex = ^x <HOST>$\nmaxlines = many", "x.conf:3: has maxlines \"many\""),
+        (
+            "failregex = ^x <HOST>$\ndatepattern = %%Q",
+            "x.conf:3: date pattern %Q: has the field %Q",
+        ),
+        (
+            "failregex = ^x <HOST>$\nmaxlines = many",
+            "x.conf:3: has maxlines \"many\"",
+        ),
         ("ignoreregex = ^x$", "defines no failregex"),
     ] {
         let folder = folder(&[("filter.d/x.conf", &format!("[Definition]\n{definition}\n"))]);
@@ -88,12 +123,23 @@ fn nobody_is_blamed_by_a_name_or_by_what_is_no_address() {
     let folder = folder(&[]);
     let found = |arguments: &[&str]| -> Vec<(String, u64)> {
         let output = run(folder.path(), arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let text = String::from_utf8(output.stdout).unwrap();
-        let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let records = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         records
             .filter(|record| record.get("pattern").is_some())
-            .map(|record| (record["who"].as_str().unwrap().to_owned(), record["n"].as_u64().unwrap()))
+            .map(|record| {
+                (
+                    record["who"].as_str().unwrap().to_owned(),
+                    record["n"].as_u64().unwrap(),
+                )
+            })
             .collect()
     };
     let line = "bad login from host.example.net";
@@ -111,10 +157,18 @@ fn the_first_pattern_wins_where_bans_are_decided() {
     let folder = folder(&[]);
     fs::create_dir_all(folder.path().join("filter.d")).unwrap();
     let filter = folder.path().join("filter.d/two.conf");
-    fs::write(&filter, "[Definition]\nfailregex = ^a <HOST>$\n  <HOST>$\nignoreregex = 192\\.0\\.2\\.2$\n").unwrap();
+    fs::write(
+        &filter,
+        "[Definition]\nfailregex = ^a <HOST>$\n  <HOST>$\nignoreregex = 192\\.0\\.2\\.2$\n",
+    )
+    .unwrap();
     let log = folder.path().join("log");
     // The last line has no end, and counts.
-    fs::write(&log, "a 192.0.2.1\nb 192.0.2.1\na 192.0.2.2\nnothing\na 192.0.2.3").unwrap();
+    fs::write(
+        &log,
+        "a 192.0.2.1\nb 192.0.2.1\na 192.0.2.2\nnothing\na 192.0.2.3",
+    )
+    .unwrap();
     let log = log.to_str().unwrap();
     let hits = |summary: &Value| -> Vec<u64> {
         let rules = summary["failregex"].as_array().unwrap();
@@ -126,7 +180,8 @@ fn the_first_pattern_wins_where_bans_are_decided() {
     assert_eq!(hits(&first), [2, 1]);
     for summary in [all, first] {
         let lines = &summary["lines"];
-        let counts = ["total", "matched", "missed", "ignored", "skipped"].map(|name| lines[name].as_u64().unwrap());
+        let counts =
+            ["total", "matched", "missed", "ignored", "skipped"].map(|name| lines[name].as_u64().unwrap());
         assert_eq!(counts, [5, 3, 1, 1, 0]);
     }
 }
@@ -134,8 +189,20 @@ fn the_first_pattern_wins_where_bans_are_decided() {
 #[test]
 fn a_missed_line_says_how_far_it_came() {
     let folder = folder(&[]);
-    let output = run(folder.path(), &["2026-03-04 05:06:07 login of bob failed at 192.0.2.1", "^ login of \\S+ failed from <HOST>$"]);
+    let output = run(
+        folder.path(),
+        &[
+            "2026-03-04 05:06:07 login of bob failed at 192.0.2.1",
+            "^ login of \\S+ failed from <HOST>$",
+        ],
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("lines: 1 total, 0 matched, 1 missed, 0 ignored, 0 skipped"), "{text}");
-    assert!(text.contains("nearest: pattern 1 matches \" login of bob failed\", not what follows: "), "{text}");
+    assert!(
+        text.contains("lines: 1 total, 0 matched, 1 missed, 0 ignored, 0 skipped"),
+        "{text}"
+    );
+    assert!(
+        text.contains("nearest: pattern 1 matches \" login of bob failed\", not what follows: "),
+        "{text}"
+    );
 }

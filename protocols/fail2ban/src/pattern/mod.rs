@@ -2,10 +2,13 @@
 
 mod class;
 pub mod expand;
+mod flags;
+mod linear;
 mod translate;
 
 use std::ops::Range;
 
+use linear::Linear;
 pub use translate::Lines;
 use translate::translate;
 
@@ -23,9 +26,9 @@ pub struct Pattern {
 
 #[derive(Clone, Debug)]
 enum Engine {
-    Linear(regex::Regex),
+    Linear(Linear),
     /// The loose pattern first, where there is one that compiles.
-    Backtracking(Option<regex::Regex>, Box<fancy_regex::Regex>),
+    Backtracking(Option<Linear>, Box<fancy_regex::Regex>),
 }
 
 /// Where a pattern matched.
@@ -66,19 +69,15 @@ impl Pattern {
 
     fn build(expanded: &str, lines: Lines, half: Option<char>) -> Result<Self, String> {
         let translated = translate(expanded, lines, half)?;
-        let linear = |text: &str| {
-            let built = regex::RegexBuilder::new(text).size_limit(SIZE_LIMIT).build();
-            built.map_err(|error| error.to_string())
-        };
         let engine = if translated.linear {
-            Engine::Linear(linear(&translated.exact)?)
+            Engine::Linear(Linear::new(translated.exact)?)
         } else {
             let exact = fancy_regex::RegexBuilder::new(&translated.exact)
                 .backtrack_limit(BACKTRACK_LIMIT)
                 .delegate_size_limit(SIZE_LIMIT)
                 .build()
                 .map_err(|error| error.to_string())?;
-            Engine::Backtracking(linear(&translated.loose).ok(), Box::new(exact))
+            Engine::Backtracking(Linear::new(translated.loose).ok(), Box::new(exact))
         };
         let mut pattern = Self {
             engine,
@@ -99,10 +98,12 @@ impl Pattern {
     }
 
     fn capture_names(&self) -> Vec<(usize, String)> {
-        let named = |(at, name): (usize, Option<&str>)| name.map(|name| (at, name.to_owned()));
         match &self.engine {
-            Engine::Linear(regex) => regex.capture_names().enumerate().filter_map(named).collect(),
-            Engine::Backtracking(_, regex) => regex.capture_names().enumerate().filter_map(named).collect(),
+            Engine::Linear(linear) => linear.names(),
+            Engine::Backtracking(_, regex) => {
+                let named = |(at, name): (usize, Option<&str>)| name.map(|name| (at, name.to_owned()));
+                regex.capture_names().enumerate().filter_map(named).collect()
+            }
         }
     }
 
@@ -114,22 +115,11 @@ impl Pattern {
     /// The first match that begins at byte `from` of `text` or later.
     pub fn search_from(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
         match &self.engine {
-            Engine::Linear(regex) => {
-                // Most searches find nothing, which is known without places to note groups in.
-                if !regex.is_match_at(text, from) {
-                    return Ok(None);
-                }
-                let mut places = regex.capture_locations();
-                if regex.captures_read_at(&mut places, text, from).is_none() {
-                    return Ok(None);
-                }
-                let groups = (0..places.len()).map(|n| places.get(n).map(|(start, end)| start..end));
-                Ok(Some(Hit {
-                    groups: groups.collect(),
-                }))
-            }
+            Engine::Linear(linear) => linear.search(text, from),
             Engine::Backtracking(loose, regex) => {
-                if loose.as_ref().is_some_and(|loose| !loose.is_match_at(text, from)) {
+                if let Some(loose) = loose
+                    && !loose.is_match(text, from)?
+                {
                     return Ok(None);
                 }
                 let found = regex.captures_from_pos(text, from).map_err(|_| TooHard)?;
@@ -145,7 +135,7 @@ impl Pattern {
     /// Whether it matches anywhere.
     pub fn is_match(&self, text: &str) -> Result<bool, TooHard> {
         match &self.engine {
-            Engine::Linear(regex) => Ok(regex.is_match(text)),
+            Engine::Linear(linear) => linear.is_match(text, 0),
             Engine::Backtracking(..) => Ok(self.search(text)?.is_some()),
         }
     }

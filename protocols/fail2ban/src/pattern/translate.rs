@@ -97,8 +97,8 @@ struct Open {
     verbose: bool,
 }
 
-struct Walk {
-    rest: Vec<char>,
+pub(super) struct Walk {
+    pub(super) rest: Vec<char>,
     at: usize,
     exact: String,
     loose: String,
@@ -106,12 +106,12 @@ struct Walk {
     /// Groups around this place that the loose pattern leaves out.
     hidden: usize,
     open: Vec<Open>,
-    each: bool,
+    pub(super) each: bool,
     lines: Lines,
     half: Option<char>,
-    ascii: bool,
-    verbose: bool,
-    global: String,
+    pub(super) ascii: bool,
+    pub(super) verbose: bool,
+    pub(super) global: String,
 }
 
 impl Walk {
@@ -144,65 +144,6 @@ impl Walk {
         if self.hidden == 0 {
             self.loose.push_str(text);
         }
-    }
-
-    /// `(?i)` and the like count for the whole pattern wherever they stand, as they do in the Pythons that allow it.
-    fn global_flags(&mut self) -> Result<(), String> {
-        let text: String = self.rest.iter().collect();
-        let mut in_class = false;
-        let mut kept = String::with_capacity(text.len());
-        let mut rest = text.as_str();
-        while let Some(c) = rest.chars().next() {
-            if c == '\\' {
-                let pair = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
-                kept.push_str(rest.get(..pair).unwrap_or_default());
-                rest = rest.get(pair..).unwrap_or_default();
-                continue;
-            }
-            if !in_class
-                && let Some((flags, behind)) = rest.strip_prefix("(?").and_then(|r| r.split_once(')'))
-            {
-                if !flags.is_empty() && flags.chars().all(|c| "aiLmsux".contains(c)) {
-                    self.set_flags(flags)?;
-                    rest = behind;
-                    continue;
-                }
-            }
-            match c {
-                '[' if !in_class => {
-                    in_class = true;
-                    // A bracket that comes first is a member.
-                    let skip = if rest.starts_with("[^]") {
-                        3
-                    } else {
-                        usize::from(rest.starts_with("[]")) + 1
-                    };
-                    kept.push_str(rest.get(..skip).unwrap_or_default());
-                    rest = rest.get(skip..).unwrap_or_default();
-                    continue;
-                }
-                ']' => in_class = false,
-                _ => {}
-            }
-            kept.push(c);
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        }
-        self.rest = kept.chars().collect();
-        Ok(())
-    }
-
-    fn set_flags(&mut self, flags: &str) -> Result<(), String> {
-        for flag in flags.chars() {
-            match flag {
-                'i' | 's' if !self.global.contains(flag) => self.global.push(flag),
-                'm' => self.each = true,
-                'a' => self.ascii = true,
-                'x' => self.verbose = true,
-                'L' => return Err("asks for the flag L, which needs a locale".into()),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn all(&mut self) -> Result<(), String> {
