@@ -115,6 +115,7 @@ fn generated_logs_give_the_same() {
 }
 
 /// Lines that fail, lines that don't, dates in different forms, bytes that are no text, addresses of both kinds.
+#[allow(clippy::too_many_lines, reason = "a list of lines")]
 pub fn generated() -> Vec<(&'static str, Vec<String>)> {
     let mut logs: Vec<(&str, Vec<String>)> = [
         "asterisk",

@@ -54,30 +54,27 @@ impl Connections {
         let forget = filled(&line, "mlfforget");
         line.remove("mlfforget");
         let known = self.take(id, now);
-        let (place, mut connection) = match known {
-            Some((at, until, mut connection)) => {
-                connection.remember(text(&line, "user"));
-                connection.fields.remove("nofail");
-                connection.fields.remove("mlfgained");
-                // Whoever got in was no failure before; accounts stay known.
-                if gained {
-                    connection.pending = false;
-                }
-                let said = line.into_iter().filter(|(_, value)| value.is_some());
-                connection.fields.extend(said);
-                (Some((at, until)), connection)
+        let (place, mut connection) = if let Some((at, until, mut connection)) = known {
+            connection.remember(text(&line, "user"));
+            connection.fields.remove("nofail");
+            connection.fields.remove("mlfgained");
+            // Whoever got in was no failure before; accounts stay known.
+            if gained {
+                connection.pending = false;
             }
-            None => {
-                let mut connection = Connection {
-                    fields: line,
-                    ..Connection::default()
-                };
-                if !forget {
-                    let user = text(&connection.fields, "user").map(str::to_owned);
-                    connection.remember(user.as_deref());
-                }
-                (None, connection)
+            let said = line.into_iter().filter(|(_, value)| value.is_some());
+            connection.fields.extend(said);
+            (Some((at, until)), connection)
+        } else {
+            let mut connection = Connection {
+                fields: line,
+                ..Connection::default()
+            };
+            if !forget {
+                let user = text(&connection.fields, "user").map(str::to_owned);
+                connection.remember(user.as_deref());
             }
+            (None, connection)
         };
         // Several accounts on one connection are failures, whatever the last line says.
         if std::mem::take(&mut connection.pending) || connection.users.len() > 1 {
@@ -86,17 +83,14 @@ impl Connections {
         }
         let result = judge(&mut connection);
         if !forget {
-            match place {
-                Some((at, until)) => {
-                    let at = at.min(self.known.len());
-                    self.known.insert(at, (id.to_owned(), until, connection));
+            if let Some((at, until)) = place {
+                let at = at.min(self.known.len());
+                self.known.insert(at, (id.to_owned(), until, connection));
+            } else {
+                while self.known.len() >= MOST {
+                    self.known.pop_front();
                 }
-                None => {
-                    while self.known.len() >= MOST {
-                        self.known.pop_front();
-                    }
-                    self.known.push_back((id.to_owned(), now + LONGEST, connection));
-                }
+                self.known.push_back((id.to_owned(), now + LONGEST, connection));
             }
         }
         result

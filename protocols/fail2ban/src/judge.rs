@@ -1,6 +1,5 @@
 //! Judges lines, one after the other, as fail2ban does.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::buffer::{Buffer, Entry, Taken};
@@ -79,6 +78,7 @@ impl Judge {
     }
 
     /// The filter.
+    #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
@@ -89,6 +89,7 @@ impl Judge {
     }
 
     /// `line` without its date, found as if no line had come before; `None` when that can't be told.
+    #[must_use]
     pub fn without_date(&self, line: &str) -> Option<String> {
         let mut dates = self.filter.dates.clone();
         let found = dates.find(line, 0).ok()?;
@@ -119,9 +120,9 @@ impl Judge {
         outcome
     }
 
-    fn judge(&mut self, line: &Cow<'_, str>, now: i64, outcome: &mut Outcome) -> Result<(), TooHard> {
+    fn judge(&mut self, line: &str, now: i64, outcome: &mut Outcome) -> Result<(), TooHard> {
         let (entry, at) = self.dated(line, now)?;
-        outcome.date = entry.date.clone();
+        outcome.date.clone_from(&entry.date);
         let filter = Arc::clone(&self.filter);
         let before = self.buffer.push(entry);
         let mut text = self.buffer.text();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::ini::Value;
+use super::ini::{Ini, Value};
 use super::interpolate::{self, Given};
 use super::layers::{self, Files, Merged};
 use super::{LoadError, tags};
@@ -76,15 +76,15 @@ const OPTIONS: [&str; 7] = [
 
 /// Loads the filter whose files begin with `base`, such as `/etc/fail2ban/filter.d/sshd`, with all its overrides.
 pub fn load(files: &dyn Files, base: &Path, given: &Given) -> Result<Definition, LoadError> {
-    define(layers::read_with_overrides(files, base)?, base, given)
+    define(&layers::read_with_overrides(files, base)?, base, given)
 }
 
 /// Loads the filter in just this file, with its `.local` and what they include.
 pub fn load_file(files: &dyn Files, file: &Path, given: &Given) -> Result<Definition, LoadError> {
-    define(layers::read_explicit(files, file)?, file, given)
+    define(&layers::read_explicit(files, file)?, file, given)
 }
 
-fn define(merged: Merged, base: &Path, given: &Given) -> Result<Definition, LoadError> {
+fn define(merged: &Merged, base: &Path, given: &Given) -> Result<Definition, LoadError> {
     let ini = &merged.ini;
     let Some(file) = merged.files.first() else {
         return Err(LoadError::Missing(base.to_owned()));
@@ -96,34 +96,8 @@ fn define(merged: Merged, base: &Path, given: &Given) -> Result<Definition, Load
     if !section.contains_key("logtype") {
         given.entry("logtype".into()).or_insert_with(|| "file".into());
     }
-    let mut origins: BTreeMap<&str, Value> = BTreeMap::new();
-    let mut options: BTreeMap<String, String> = BTreeMap::new();
-    for option in OPTIONS {
-        if let Some(value) = interpolate::value(ini, "Definition", option, &given)? {
-            options.insert(option.into(), value.text.clone());
-            origins.insert(option, value);
-        }
-    }
-    options.extend(given.clone());
-    let own = ini
-        .sections
-        .get("Init")
-        .map(|init| init.keys().cloned().collect::<Vec<_>>());
-    for option in own.unwrap_or_default() {
-        let Some(value) = interpolate::value(ini, "Init", &option, &Given::new())? else {
-            continue;
-        };
-        if !option.starts_with("known/") {
-            options.insert(format!("known/{option}"), value.text.clone());
-        }
-        if !given.contains_key(&option) {
-            options.insert(option.clone(), value.text.clone());
-            if let Some(name) = OPTIONS.iter().find(|name| **name == option) {
-                origins.insert(name, value);
-            }
-        }
-    }
-    let elsewhere = |name: &str| elsewhere(&merged, name, &given);
+    let (mut options, origins) = collect(ini, &given)?;
+    let elsewhere = |name: &str| elsewhere(merged, name, &given);
     tags::substitute(&mut options, &elsewhere).map_err(|(option, what)| {
         let origin = origins.get(option.as_str());
         match origin {
@@ -190,6 +164,41 @@ fn define(merged: Merged, base: &Path, given: &Given) -> Result<Definition, Load
             .collect(),
         files: merged.files.clone(),
     })
+}
+
+/// The options of a filter by name, and where those that make it were written.
+type Collected = (BTreeMap<String, String>, BTreeMap<&'static str, Value>);
+
+/// Reads the options of `[Definition]` that make a filter, then `[Init]`; what was given goes before both.
+fn collect(ini: &Ini, given: &Given) -> Result<Collected, LoadError> {
+    let mut origins: BTreeMap<&'static str, Value> = BTreeMap::new();
+    let mut options: BTreeMap<String, String> = BTreeMap::new();
+    for option in OPTIONS {
+        if let Some(value) = interpolate::value(ini, "Definition", option, given)? {
+            options.insert(option.into(), value.text.clone());
+            origins.insert(option, value);
+        }
+    }
+    options.extend(given.clone());
+    let own = ini
+        .sections
+        .get("Init")
+        .map(|init| init.keys().cloned().collect::<Vec<_>>());
+    for option in own.unwrap_or_default() {
+        let Some(value) = interpolate::value(ini, "Init", &option, &Given::new())? else {
+            continue;
+        };
+        if !option.starts_with("known/") {
+            options.insert(format!("known/{option}"), value.text.clone());
+        }
+        if !given.contains_key(&option) {
+            options.insert(option.clone(), value.text.clone());
+            if let Some(name) = OPTIONS.iter().find(|name| **name == option) {
+                origins.insert(name, value);
+            }
+        }
+    }
+    Ok((options, origins))
 }
 
 /// What `<name>` or `<section/name>` is, where it is no option of the filter proper.

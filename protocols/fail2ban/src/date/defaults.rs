@@ -2,7 +2,7 @@
 
 use super::template::Template;
 
-/// How the well-known logs write their dates: ISO 8601, syslog and asctime, Apache, named, MySQL, Tomcat, TAI64N and others.
+/// How the well-known logs write their dates: ISO 8601, syslog and asctime, Apache, named, `MySQL`, Tomcat, TAI64N and others.
 const PATTERNS: [&str; 17] = [
     r"%ExY(?P<_sep>[-/.])%m(?P=_sep)%d(?:T|  ?)%H:%M:%S(?:[.,]%f)?(?:\s*%z)?",
     r"(?:%a )?%b %d %k:%M:%S(?:\.%f)?(?: %ExY)?",

@@ -23,7 +23,7 @@ struct Used {
     hits: u64,
     /// Lines it matched.
     matched: u64,
-    last_used: i64,
+    at_last: i64,
     distance: usize,
 }
 
@@ -109,7 +109,7 @@ impl Detector {
             template,
             hits: 0,
             matched: 0,
-            last_used: 0,
+            at_last: 0,
             distance: FAR,
         });
         Ok(())
@@ -237,7 +237,7 @@ impl Detector {
         let place = hit.whole();
         if let Some(used) = self.templates.get_mut(at) {
             used.hits += 1;
-            used.last_used = now;
+            used.at_last = now;
             used.distance = place.start;
         }
         if self.first_unused == at {
@@ -268,10 +268,10 @@ impl Detector {
         let Some(mine) = self.templates.get(at) else {
             return at;
         };
-        let (weight, unused) = (mine.weight(), mine.last_used - UNUSED);
+        let (weight, unused) = (mine.weight(), mine.at_last - UNUSED);
         let overtakes = |place: usize| {
             let other = self.templates.get(place);
-            other.is_some_and(|other| weight > other.weight() || unused > other.last_used)
+            other.is_some_and(|other| weight > other.weight() || unused > other.at_last)
         };
         let mut place = if self.first_unused < at {
             self.first_unused

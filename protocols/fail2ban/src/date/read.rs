@@ -129,27 +129,26 @@ fn day_of_year<'l>(
     named: &dyn Fn(&str, &[&str]) -> Option<i8>,
 ) -> Option<Date> {
     let first = Date::new(year, 1, 1).ok()?;
-    let julian = match number("j") {
-        Some(julian) => julian,
-        None => {
-            let monday = field("W").is_some();
-            let week = number("U").or_else(|| number("W"))?;
-            let weekday = named("A", &DAYS)
-                .or_else(|| named("a", &DAYS))
-                .map(i16::from)
-                .or_else(|| number("w").map(|w| if w == 0 { 6 } else { w - 1 }))?;
-            let start = i16::from(first.weekday().to_monday_zero_offset());
-            let (start, weekday) = if monday {
-                (start, weekday)
-            } else {
-                ((start + 1) % 7, (weekday + 1) % 7)
-            };
-            let before = (7 - start) % 7;
-            if week == 0 {
-                1 + weekday - start
-            } else {
-                1 + before + 7 * (week - 1) + weekday
-            }
+    let julian = if let Some(julian) = number("j") {
+        julian
+    } else {
+        let monday = field("W").is_some();
+        let week = number("U").or_else(|| number("W"))?;
+        let weekday = named("A", &DAYS)
+            .or_else(|| named("a", &DAYS))
+            .map(i16::from)
+            .or_else(|| number("w").map(|w| if w == 0 { 6 } else { w - 1 }))?;
+        let start = i16::from(first.weekday().to_monday_zero_offset());
+        let (start, weekday) = if monday {
+            (start, weekday)
+        } else {
+            ((start + 1) % 7, (weekday + 1) % 7)
+        };
+        let before = (7 - start) % 7;
+        if week == 0 {
+            1 + weekday - start
+        } else {
+            1 + before + 7 * (week - 1) + weekday
         }
     };
     first

@@ -1,5 +1,7 @@
 //! fail2ban's own tags inside a pattern: `<HOST>`, `<F-USER>…</F-USER>`, `<SKIPLINES>`.
 
+use std::fmt::Write;
+
 use crate::UseDns;
 
 const IP4: &str = r"(?:::f{4,6}:)?(?P<ip4>(?:\d{1,3}\.){3}\d{1,3})";
@@ -25,7 +27,7 @@ pub fn expand(pattern: &str, usedns: UseDns) -> String {
         match fixed(name, usedns) {
             Some(text) => out.push_str(&text),
             None if name == "SKIPLINES" => {
-                out.push_str(&format!(r"\n(?P<skiplines{skips}>(?:(?:.*\n)*?))"));
+                let _ = write!(out, r"\n(?P<skiplines{skips}>(?:(?:.*\n)*?))");
                 skips += 1;
             }
             None => custom(name, &mut opened, &mut out),
@@ -70,9 +72,9 @@ fn custom<'p>(name: &'p str, opened: &mut Vec<&'p str>, out: &mut String) {
         Some(core) if closing.is_some() && opened.contains(&core) => out.push(')'),
         Some(core) if closing.is_none() => {
             opened.push(core);
-            out.push_str(&format!("(?P<{}>", group_name(core)));
+            let _ = write!(out, "(?P<{}>", group_name(core));
         }
-        _ => out.push_str(&format!("<{name}>")),
+        _ => out.extend(["<", name, ">"]),
     }
 }
 
@@ -100,7 +102,7 @@ fn local_flags(pattern: &str) -> String {
             .filter(|(flags, _)| !flags.is_empty() && flags.bytes().all(|b| b.is_ascii_lowercase()));
         match flags {
             Some((flags, behind)) if !plain.ends_with('\\') => {
-                out.push_str(&format!("(?{flags}:"));
+                out.extend(["(?", flags, ":"]);
                 rest = behind;
             }
             _ => {

@@ -243,15 +243,12 @@ impl Walk {
             None if !inside.is_empty() && digits(&inside) => Some(format!("{{{inside}}}")),
             _ => None,
         };
-        match counts.filter(|_| closed) {
-            Some(text) => {
-                self.at += inside.chars().count() + 2;
-                self.quantifier(&text);
-            }
-            None => {
-                self.at += 1;
-                self.emit(r"\{");
-            }
+        if let Some(text) = counts.filter(|_| closed) {
+            self.at += inside.chars().count() + 2;
+            self.quantifier(&text);
+        } else {
+            self.at += 1;
+            self.emit(r"\{");
         }
     }
 
@@ -290,7 +287,8 @@ impl Walk {
         if self.starts("(?P=") {
             self.at += 4;
             let name = self.until(')')?;
-            return self.reference(&format!("(?P={name})"));
+            self.reference(&format!("(?P={name})"));
+            return Ok(());
         }
         if self.starts("(?P<") {
             self.at += 4;
@@ -305,11 +303,8 @@ impl Walk {
             let name = self.until(')')?;
             let number = name.bytes().all(|b| b.is_ascii_digit());
             self.linear = false;
-            self.exact.push_str(&if number {
-                format!("(?({name})")
-            } else {
-                format!("(?(<{name}>)")
-            });
+            let (open_name, close_name) = if number { ("", "") } else { ("<", ">") };
+            self.exact.extend(["(?(", open_name, &name, close_name, ")"]);
             self.emit_loose("(?:");
             open.condition = Some(false);
         } else if self.starts("(?>") {
@@ -366,11 +361,10 @@ impl Walk {
         Ok(())
     }
 
-    fn reference(&mut self, exact: &str) -> Result<(), String> {
+    fn reference(&mut self, exact: &str) {
         self.linear = false;
         self.exact.push_str(exact);
         self.emit_loose("(?s:.*?)");
-        Ok(())
     }
 
     fn escape(&mut self) -> Result<(), String> {
@@ -380,7 +374,8 @@ impl Walk {
             let length = if digit(1) { 2 } else { 1 };
             let number: String = ahead.iter().take(length).collect();
             self.at += 1 + length;
-            return self.reference(&format!("(?:\\{number})"));
+            self.reference(&format!("(?:\\{number})"));
+            return Ok(());
         }
         let boundary = match ahead.first() {
             Some('A') => Some(r"\A"),

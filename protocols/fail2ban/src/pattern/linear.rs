@@ -1,0 +1,99 @@
+//! Patterns that take time linear in the text.
+
+use std::sync::OnceLock;
+
+use super::{Hit, SIZE_LIMIT, TooHard};
+
+/// A pattern for the linear engine, compiled for ASCII at once and for everything else when such a text comes.
+///
+/// Both mean the same on ASCII, where the one without Unicode's classes is many times smaller and faster.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    text: String,
+    ascii: Option<regex::bytes::Regex>,
+    unicode: OnceLock<Option<regex::Regex>>,
+}
+
+impl Linear {
+    /// Compiles a translated pattern.
+    pub fn new(text: String) -> Result<Self, String> {
+        let ascii = regex::bytes::RegexBuilder::new(&text)
+            .unicode(false)
+            .size_limit(SIZE_LIMIT)
+            .build()
+            .ok();
+        let made = Self {
+            text,
+            ascii,
+            unicode: OnceLock::new(),
+        };
+        if made.ascii.is_none() {
+            let compiled = made.compile().map_err(|error| error.to_string())?;
+            // Nothing else has set it: nobody else knows of it yet.
+            let _ = made.unicode.set(Some(compiled));
+        }
+        Ok(made)
+    }
+
+    fn compile(&self) -> Result<regex::Regex, regex::Error> {
+        regex::RegexBuilder::new(&self.text)
+            .size_limit(SIZE_LIMIT)
+            .build()
+    }
+
+    fn unicode(&self) -> Result<&regex::Regex, TooHard> {
+        let compiled = self.unicode.get_or_init(|| self.compile().ok());
+        compiled.as_ref().ok_or(TooHard)
+    }
+
+    /// Its named groups and their numbers.
+    pub fn names(&self) -> Vec<(usize, String)> {
+        let named = |(at, name): (usize, Option<&str>)| name.map(|name| (at, name.to_owned()));
+        match &self.ascii {
+            Some(ascii) => ascii.capture_names().enumerate().filter_map(named).collect(),
+            None => self.unicode().map_or_else(
+                |_| Vec::new(),
+                |unicode| unicode.capture_names().enumerate().filter_map(named).collect(),
+            ),
+        }
+    }
+
+    /// Whether it matches from byte `from` on.
+    pub fn is_match(&self, text: &str, from: usize) -> Result<bool, TooHard> {
+        match &self.ascii {
+            Some(ascii) if text.is_ascii() => Ok(ascii.is_match_at(text.as_bytes(), from)),
+            _ => Ok(self.unicode()?.is_match_at(text, from)),
+        }
+    }
+
+    /// The first match from byte `from` on.
+    pub fn search(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
+        // Most searches find nothing, which is known without places to note groups in.
+        if !self.is_match(text, from)? {
+            return Ok(None);
+        }
+        let groups = match &self.ascii {
+            Some(ascii) if text.is_ascii() => {
+                let mut places = ascii.capture_locations();
+                if ascii
+                    .captures_read_at(&mut places, text.as_bytes(), from)
+                    .is_none()
+                {
+                    return Ok(None);
+                }
+                let range = |n| places.get(n).map(|(start, end)| start..end);
+                (0..places.len()).map(range).collect()
+            }
+            _ => {
+                let unicode = self.unicode()?;
+                let mut places = unicode.capture_locations();
+                if unicode.captures_read_at(&mut places, text, from).is_none() {
+                    return Ok(None);
+                }
+                let range = |n| places.get(n).map(|(start, end)| start..end);
+                (0..places.len()).map(range).collect()
+            }
+        };
+        Ok(Some(Hit { groups }))
+    }
+}
