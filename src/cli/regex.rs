@@ -271,7 +271,7 @@ impl Run<'_> {
             self.out,
             "{number:>7}  pattern {:<3}  {:<39}  {}{}{nofail}",
             found.pattern + 1,
-            found.who,
+            found.who.to_string(),
             at.as_deref().unwrap_or("-"),
             user.unwrap_or_default()
         )
