@@ -213,10 +213,7 @@ fn status_counts_by_tenant_and_says_for_whom_a_jail_is_otherwise() {
         assert_eq!(row(&said, jail)[1..=on.len()], on, "{said}");
     }
     let jail = node.stage.json(&["status", "enumeration"]);
-    assert_eq!(
-        (&jail["enabled"], &jail["otherwise"]),
-        (&true.into(), &1.into())
-    );
+    assert_eq!((&jail["enabled"], &jail["otherwise"]), (&true.into(), &1.into()));
     assert!(node.stage.json(&["status", "auth"])["otherwise"].is_null());
     // the counts go with the names, whatever the order
     let (jail, tenants) = TENANTS.split_once("[[tenant]]").unwrap();
