@@ -14,5 +14,6 @@ pub mod exit;
 pub mod fence;
 pub mod filter;
 pub mod health;
+pub mod place;
 pub mod source;
 pub mod store;

@@ -16,17 +16,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("exit", &[]),
     ("health", &[]),
+    ("place", &[]),
     ("engine", &[]),
     ("filter", &[]),
-    ("source", &["engine", "clock", "health"]),
+    ("source", &["engine", "clock", "health", "place"]),
     ("fence", &["engine", "clock"]),
-    ("store", &["engine", "clock"]),
+    ("store", &["engine", "clock", "place"]),
     ("admin", &["engine", "clock", "health"]),
     ("config", &["engine", "clock", "source", "fence", "store"]),
     (
         "daemon",
         &[
-            "engine", "clock", "exit", "health", "source", "fence", "store", "admin", "config",
+            "engine", "clock", "exit", "health", "place", "source", "fence", "store", "admin", "config",
         ],
     ),
     (

@@ -11,6 +11,7 @@ use ringfence_event::Moment;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
+use super::places;
 use super::recall::Recall;
 use super::rows::{self, Kept};
 use super::schema::{self, CURRENT, Found};
@@ -36,6 +37,8 @@ pub(super) struct Opened {
     pub(super) notes: Vec<String>,
     /// Whether something that was written may not be there.
     pub(super) incomplete: bool,
+    /// Where readers of logs stopped.
+    pub(super) places: Vec<(String, Moment, String)>,
     /// The file, to notice when another one takes its place.
     pub(super) inode: u64,
 }
@@ -100,18 +103,22 @@ pub(super) fn rebuild(settings: &StoreSettings, now: Moment, why: &str) -> Resul
 }
 
 /// Reads what a file holds that can't be opened for writing; nothing if that fails too. Its latest changes may be missing.
-pub(super) fn peek(settings: &StoreSettings, now: Moment) -> Recall {
+pub(super) fn peek(settings: &StoreSettings, now: Moment) -> (Recall, Vec<(String, Moment, String)>) {
     let uri = format!("file:{}?immutable=1", escaped(&settings.path));
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut recall = Recall::new(settings, now);
+    let mut known = Vec::new();
     if let Ok(db) = Connection::open_with_flags(uri, flags)
         && matches!(schema::look(&db), Ok(Found::Version(version)) if version <= CURRENT)
-        && let Err(error) = rows::bans(&db, false, |row| recall.take(row))
     {
-        tracing::warn!(%error, "not every ban could be read");
+        if let Err(error) = rows::bans(&db, false, |row| recall.take(row)) {
+            tracing::warn!(%error, "not every ban could be read");
+        }
+        // an older file has no such table
+        known = places::read(&db).unwrap_or_default();
     }
-    recall
+    (recall, known)
 }
 
 /// Holds the store for this process alone.
@@ -253,6 +260,8 @@ fn connect(settings: &StoreSettings, now: Moment) -> Result<Opened, Failure> {
         ));
     }
     let senseless = rows::bans(&reading, false, |row| recall.take(row))?;
+    // a damaged place costs a few lines of a log, never the bans
+    let known = places::read(&reading).unwrap_or_default();
     reading.commit()?;
     db.execute_batch("PRAGMA shrink_memory")?;
     let notes = match senseless {
@@ -267,6 +276,7 @@ fn connect(settings: &StoreSettings, now: Moment) -> Result<Opened, Failure> {
         db,
         recall,
         notes,
+        places: known,
         incomplete: false,
         inode,
     })

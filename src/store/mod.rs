@@ -1,4 +1,4 @@
-//! Remembers bans and what led to them across restarts, crashes and power failures.
+//! Remembers bans, what led to them, and where logs were read to, across restarts, crashes and power failures.
 //!
 //! A SQLite database, written by one thread of its own: whoever records a verdict only puts it in line and never waits for
 //! the disk. The state of bans is never dropped: while the disk is full or broken, the latest state of each target waits in
@@ -8,6 +8,7 @@
 mod error;
 mod file;
 mod history;
+mod places;
 mod queue;
 mod recall;
 mod rows;
@@ -26,6 +27,7 @@ use serde::Serialize;
 
 use crate::engine::{Ban, Verdict};
 use file::{Opened, Trouble};
+use places::Latest;
 use writer::{Question, Shared, Writer};
 
 pub use error::StoreError;
@@ -88,14 +90,15 @@ impl Store {
             Ok(lock) => Some(lock),
             Err(error) => passing(error).map(|()| None)?,
         };
-        let (open, recall, mut notes) = match file::open(settings, now) {
+        let (open, (recall, known), mut notes) = match file::open(settings, now) {
             Ok(Opened {
                 db,
                 recall,
                 notes,
+                places,
                 inode,
                 ..
-            }) => (Some((db, inode)), recall, notes),
+            }) => (Some((db, inode)), (recall, places), notes),
             Err(error) => {
                 passing(error)?;
                 (None, file::peek(settings, now), Vec::new())
@@ -116,6 +119,7 @@ impl Store {
         let shared = Arc::new(Shared::default());
         shared.state().trouble = trouble.filter(|_| open.is_none());
         shared.state().pending.now = now;
+        shared.state().places = Latest::restored(known);
         let writer = Writer {
             shared: Arc::clone(&shared),
             settings: settings.clone(),

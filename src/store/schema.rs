@@ -7,7 +7,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x5247_464e;
 
 /// What each schema version adds to the one before it. Never change one that was released: add another.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     // 1: the bans in force and remembered, and what happened to each.
     "CREATE TABLE bans (
          target      TEXT    NOT NULL PRIMARY KEY, -- 192.0.2.1, 192.0.2.1:5060, 192.0.2.0/24
@@ -37,6 +37,12 @@ const MIGRATIONS: [&str; 3] = [
     "CREATE INDEX history_by_address ON history (address, id);",
     // 3: whose attempts led to a ban, separated by blanks: without them a restart would lift it for a tenant's sake.
     "ALTER TABLE bans ADD COLUMN tenants TEXT NOT NULL DEFAULT '';",
+    // 4: where readers of logs stopped.
+    "CREATE TABLE places (
+         reader TEXT    NOT NULL PRIMARY KEY,      -- the source's name
+         at     INTEGER NOT NULL,
+         place  TEXT    NOT NULL                   -- the reader's own words: JSON, or a journal's cursor
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The version that this program writes.

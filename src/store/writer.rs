@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::file::{self, Opened, Trouble, is_damage};
 use super::history::HistoryEntry;
+use super::places::{self, Latest, Unwritten};
 use super::queue::Pending;
 use super::rows;
 use super::settings::StoreSettings;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) pending: Pending,
+    /// Where readers of logs stopped.
+    pub(super) places: Latest,
     pub(super) questions: Vec<Question>,
     /// Calls that handed something over, and how many of them are on disk.
     pub(super) handed: u64,
@@ -95,6 +98,7 @@ pub(super) struct Writer {
 /// What the writer took over for one round.
 struct Round {
     pending: Pending,
+    places: Vec<Unwritten>,
     questions: Vec<Question>,
     handed: u64,
     stop: bool,
@@ -112,7 +116,7 @@ impl Writer {
         loop {
             let mut round = self.next(wait);
             let now = round.pending.now;
-            let mut result = self.write(&mut round.pending);
+            let mut result = self.write(&mut round.pending, &mut round.places);
             if result.is_ok() {
                 result = self.prune(now);
             }
@@ -120,7 +124,7 @@ impl Writer {
                 Ok(()) => (PAUSE, FIRST_RETRY),
                 Err(_) => (retry, (retry * 2).min(LONGEST_RETRY)),
             };
-            self.report(round.pending, round.handed, result.err());
+            self.report(round.pending, round.places, round.handed, result.err());
             self.answer(round.questions);
             if round.stop {
                 break;
@@ -143,7 +147,10 @@ impl Writer {
         let mut state = shared
             .wake
             .wait_while(state, |state| {
-                !state.urgent() && state.pending.is_empty() && state.trouble.is_none()
+                !state.urgent()
+                    && state.pending.is_empty()
+                    && state.places.is_written()
+                    && state.trouble.is_none()
             })
             .unwrap_or_else(PoisonError::into_inner);
         state.flush = false;
@@ -158,6 +165,7 @@ impl Writer {
         pending.dropped = 0;
         Round {
             pending,
+            places: state.places.take_unwritten(),
             questions: std::mem::take(&mut state.questions),
             handed: state.handed,
             stop: state.stop,
@@ -165,11 +173,12 @@ impl Writer {
     }
 
     /// Gives back what was not written, and says how it went.
-    fn report(&self, left: Pending, handed: u64, failed: Option<String>) {
+    fn report(&self, left: Pending, places: Vec<Unwritten>, handed: u64, failed: Option<String>) {
         let mut state = self.shared.state();
-        if left.is_empty() {
+        if left.is_empty() && places.is_empty() {
             state.durable = handed;
         }
+        state.places.put_back(places);
         state.pending.put_back(left);
         match &failed {
             None if state.trouble.is_some() => tracing::warn!("the store can be written again"),
@@ -192,14 +201,14 @@ impl Writer {
     }
 
     /// Writes everything; what is on disk is removed from `pending`.
-    fn write(&mut self, pending: &mut Pending) -> Result<(), String> {
+    fn write(&mut self, pending: &mut Pending, places: &mut Vec<Unwritten>) -> Result<(), String> {
         self.ensure_open(pending.now)?;
-        let Err(error) = self.write_all(pending) else {
+        let Err(error) = self.write_all(pending, places) else {
             return Ok(());
         };
         if is_damage(&error) {
             self.rebuild(pending.now, &error.to_string())?;
-            return self.write_all(pending).map_err(|error| error.to_string());
+            return self.write_all(pending, places).map_err(|error| error.to_string());
         }
         if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DiskFull) {
             // After an I/O error only a new connection knows what is on disk.
@@ -208,7 +217,7 @@ impl Writer {
         Err(error.to_string())
     }
 
-    fn write_all(&mut self, pending: &mut Pending) -> rusqlite::Result<()> {
+    fn write_all(&mut self, pending: &mut Pending, places: &mut Vec<Unwritten>) -> rusqlite::Result<()> {
         let Some((db, _)) = self.open.as_mut() else {
             return Ok(());
         };
@@ -243,6 +252,8 @@ impl Writer {
             change.commit()?;
             pending.history.drain(..count);
         }
+        places::write(db, places)?;
+        places.clear();
         Ok(())
     }
 
@@ -269,7 +280,9 @@ impl Writer {
             tracing::error!("{note}");
         }
         if opened.incomplete {
-            self.shared.state().incomplete = true;
+            let mut state = self.shared.state();
+            state.incomplete = true;
+            state.places.rewrite();
         }
         self.open = Some((opened.db, opened.inode));
         Ok(())
@@ -284,7 +297,9 @@ impl Writer {
         self.next_prune = now + PRUNE_EVERY;
         if std::fs::metadata(&self.settings.path).map_or(0, |metadata| metadata.ino()) != *inode {
             self.open = None;
-            self.shared.state().incomplete = true;
+            let mut state = self.shared.state();
+            state.incomplete = true;
+            state.places.rewrite();
             return Err(format!(
                 "{} was removed or replaced; a new one is made",
                 self.settings.path.display()
