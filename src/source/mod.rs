@@ -3,6 +3,7 @@
 pub mod ami;
 mod backoff;
 pub mod esl;
+pub mod logfile;
 mod reach;
 
 use std::fmt;

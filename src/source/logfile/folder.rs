@@ -1,0 +1,445 @@
+//! The files of one path: which there are, in which order they are read, and what a rotation made of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::head::{Alike, FileId, Head};
+use super::listing::{self, Known, Seen};
+use super::pattern::Pattern;
+use super::problem;
+use super::settings::{Pace, Start};
+use super::tail::{Desk, Mark, Progress, Tail, beginning, open_regular};
+use crate::clock::Stopwatch;
+
+/// Files that are known of at most, for each path; rotated ones that were read are forgotten first.
+const MOST_FILES: usize = 512;
+/// Files that are open at most, for each path.
+const MOST_OPEN: usize = 64;
+/// Forgotten files that are remembered not to be read again.
+const MOST_PASSED: usize = 4096;
+
+/// What a look at the files gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Everything was read.
+    Done,
+    /// There is more.
+    More,
+}
+
+/// The files of one path.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) pattern: Pattern,
+    /// How files are read that are there already; `None` once that was decided.
+    start: Option<Start>,
+    pace: Pace,
+    /// Oldest first: in this order they are read.
+    tails: Vec<Tail>,
+    /// Files that are empty, or may become copies of others: since when, and how long they were.
+    held: BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
+    passed: VecDeque<FileId>,
+    pub(super) elsewhere: Vec<PathBuf>,
+    /// Why the path, or one of its files, can't be read.
+    pub(super) problem: Option<String>,
+    /// The directory changed while it was looked at.
+    again: bool,
+}
+
+/// What a file is that was not there before.
+enum Kind {
+    /// It is read from the beginning.
+    New(File, Head),
+    /// It has the contents of the one with this id.
+    Copy(FileId, Head),
+    /// That can't be said yet.
+    Open,
+}
+
+impl Folder {
+    /// A path that is read for the first time, or on from where it was read to.
+    pub(super) fn new(pattern: Pattern, start: Start, pace: Pace, marks: Option<Vec<Mark>>) -> Self {
+        Self {
+            pattern,
+            start: marks.is_none().then_some(start),
+            pace,
+            tails: marks.into_iter().flatten().map(Tail::from_mark).collect(),
+            held: BTreeMap::new(),
+            passed: VecDeque::new(),
+            elsewhere: Vec::new(),
+            problem: None,
+            again: false,
+        }
+    }
+
+    /// What is kept for a restart; `None` before anything is known.
+    pub(super) fn marks(&self) -> Option<Vec<Mark>> {
+        self.start
+            .is_none()
+            .then(|| self.tails.iter().map(Tail::mark).collect())
+    }
+
+    /// Whether a file that is written to is read.
+    pub(super) fn flows(&self) -> bool {
+        self.tails.iter().any(|tail| tail.current && tail.is_open())
+    }
+
+    /// Whether a file that waited has grown, or the directory was changing.
+    pub(super) fn is_due(&self) -> bool {
+        self.again
+            || self.held.values().any(|(path, size, since)| {
+                let grown = std::fs::metadata(path).map_or(true, |metadata| metadata.len() != *size);
+                grown || (*size > 0 && since.elapsed() > self.pace.hold)
+            })
+    }
+
+    /// Looks which files there are.
+    pub(super) fn scan(&mut self) {
+        self.again = false;
+        self.problem = None;
+        let known = Known {
+            inodes: self.tails.iter().map(|tail| tail.id.ino).collect(),
+            bases: self.tails.iter().map(|tail| tail.base.clone()).collect(),
+        };
+        let listing = match listing::list(&self.pattern, &known) {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.problem = Some(problem::folder(&self.pattern, &error));
+                if error.kind() == io::ErrorKind::NotFound {
+                    // whatever comes is new
+                    self.start = None;
+                    self.recognise(&[]);
+                }
+                return;
+            }
+        };
+        self.elsewhere = listing.elsewhere;
+        let fresh = self.recognise(&listing.files);
+        if !listing.files.iter().any(|seen| seen.meant) {
+            self.problem = Some(problem::nothing(&self.pattern));
+        }
+        let held = std::mem::take(&mut self.held);
+        match self.start.take() {
+            Some(start) => self.take_first(&fresh, start),
+            None => self.take_fresh(fresh, &held),
+        }
+        self.tails.sort_by_key(|tail| tail.current);
+        self.drop_lost();
+        self.open(&listing.files);
+    }
+
+    /// Finds the known files among those seen; gives the others.
+    fn recognise(&mut self, files: &[Seen]) -> Vec<Seen> {
+        for tail in &mut self.tails {
+            (tail.present, tail.current) = (false, false);
+        }
+        let mut fresh = Vec::new();
+        for seen in files {
+            let exact = self.tails.iter().position(|tail| tail.id == seen.id);
+            let found = exact.or_else(|| {
+                let may_be = |tail: &Tail| tail.lost && tail.id.may_be(&seen.id);
+                self.tails.iter().position(may_be)
+            });
+            let Some(tail) = found.and_then(|at| self.tails.get_mut(at)) else {
+                if !self.passed.contains(&seen.id) {
+                    fresh.push(seen.clone());
+                }
+                continue;
+            };
+            tail.id = seen.id;
+            (tail.present, tail.current, tail.lost) = (true, seen.current, false);
+            tail.path.clone_from(&seen.path);
+            if seen.current {
+                tail.base.clone_from(&seen.base);
+            }
+        }
+        fresh
+    }
+
+    /// The first time: what is there is read as the admin said; rotated files that the path doesn't name are only known.
+    fn take_first(&mut self, fresh: &[Seen], start: Start) {
+        for seen in fresh {
+            if !seen.regular {
+                self.refuse(seen, &io::Error::from(io::ErrorKind::InvalidInput));
+                continue;
+            }
+            let whole = seen.meant && start != Start::End;
+            let at = if whole { 0 } else { seen.size };
+            let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), at);
+            tail.current = seen.current;
+            tail.searching = whole && start == Start::Search;
+            self.tails.push(tail);
+        }
+        self.make_room();
+    }
+
+    /// Later: what is new is read from its beginning, unless it is a copy.
+    fn take_fresh(&mut self, fresh: Vec<Seen>, held: &BTreeMap<FileId, (PathBuf, u64, Stopwatch)>) {
+        // what is written to first: a copy of it may have come together with it
+        let mut kinds: Vec<(Seen, Option<Tail>)> = Vec::new();
+        for seen in fresh.into_iter().rev() {
+            let since = held
+                .get(&seen.id)
+                .map_or_else(Stopwatch::start, |(.., since)| *since);
+            let kind = match self.kind(&seen, &kinds, since) {
+                Ok(kind) => kind,
+                Err(error) => {
+                    self.refuse(&seen, &error);
+                    continue;
+                }
+            };
+            let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), 0);
+            tail.current = seen.current;
+            match kind {
+                Kind::Open => {
+                    self.held.insert(seen.id, (seen.path.clone(), seen.size, since));
+                    continue;
+                }
+                Kind::New(file, head) => {
+                    tail.head = head;
+                    if let Err(error) = tail.adopt(file) {
+                        self.refuse(&seen, &error);
+                        continue;
+                    }
+                }
+                Kind::Copy(of, head) => {
+                    (tail.aside, tail.head) = (true, head);
+                    let original = self.tails.iter_mut().find(|tail| tail.id == of);
+                    if let Some(original) = original.filter(|tail| seen.current && !tail.current) {
+                        // it took the place of the original, as when an editor saves a file
+                        tail.go_on_from(original);
+                        original.aside = true;
+                        original.close();
+                    }
+                }
+            }
+            kinds.push((seen, Some(tail)));
+        }
+        kinds.reverse();
+        self.tails.extend(kinds.into_iter().filter_map(|(_, tail)| tail));
+        self.make_room();
+    }
+
+    /// Whether a file that was not there before is a copy of one that was.
+    fn kind(&self, seen: &Seen, fresh: &[(Seen, Option<Tail>)], since: Stopwatch) -> io::Result<Kind> {
+        if !seen.regular {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        if seen.size == 0 {
+            return Ok(Kind::Open);
+        }
+        let (file, id) = open_regular(&seen.path)?;
+        if id != seen.id {
+            return Ok(Kind::Open);
+        }
+        let start = beginning(&file)?;
+        let mut perhaps = false;
+        let fresh = fresh.iter().filter_map(|(_, tail)| tail.as_ref());
+        for tail in self
+            .tails
+            .iter()
+            .chain(fresh)
+            .filter(|tail| tail.base == seen.base)
+        {
+            if tail.head.len() == 0 {
+                continue;
+            }
+            match tail.head.compare(&start) {
+                Alike::Yes if seen.current && !tail.current && seen.size < tail.next() => perhaps = true,
+                Alike::Yes => return Ok(Kind::Copy(tail.id, Head::new(&start))),
+                Alike::Perhaps => perhaps = true,
+                Alike::No => {}
+            }
+        }
+        if perhaps && since.elapsed() <= self.pace.hold {
+            return Ok(Kind::Open);
+        }
+        Ok(Kind::New(file, Head::new(&start)))
+    }
+
+    fn refuse(&mut self, seen: &Seen, error: &io::Error) {
+        match error.kind() {
+            // renamed or removed meanwhile
+            io::ErrorKind::NotFound => self.again = true,
+            io::ErrorKind::InvalidInput if !seen.meant => {}
+            _ => self.problem = Some(problem::file(&seen.path, error)),
+        }
+    }
+
+    /// Lets go of files that have no name any more and are not open.
+    fn drop_lost(&mut self) {
+        let gone: Vec<_> = {
+            let is_gone = |tail: &mut Tail| !tail.present && !tail.is_open();
+            self.tails.extract_if(.., is_gone).collect()
+        };
+        for tail in gone {
+            if tail.aside || tail.done {
+                continue;
+            }
+            let copied = self.continue_in_copy(&tail);
+            if !copied
+                && let Some(next) = self
+                    .tails
+                    .iter_mut()
+                    .find(|next| next.base == tail.base && !next.aside)
+            {
+                next.gap = true;
+            }
+        }
+    }
+
+    /// Goes on in the longest copy of `tail`, if there is one that has what was not read of it.
+    fn continue_in_copy(&mut self, tail: &Tail) -> bool {
+        let mut best: Option<(usize, File, u64)> = None;
+        for (at, copy) in self.tails.iter().enumerate() {
+            if !copy.aside || copy.base != tail.base || copy.id == tail.id || tail.head.len() == 0 {
+                continue;
+            }
+            let Ok((file, id)) = open_regular(&copy.path) else {
+                continue;
+            };
+            let (Ok(start), Ok(metadata)) = (beginning(&file), file.metadata()) else {
+                continue;
+            };
+            let size = metadata.len();
+            if id == copy.id
+                && tail.head.compare(&start) == Alike::Yes
+                && size >= tail.place().0
+                && best.as_ref().is_none_or(|(_, _, longest)| size > *longest)
+            {
+                best = Some((at, file, size));
+            }
+        }
+        let Some((at, file, _)) = best else { return false };
+        let Some(copy) = self.tails.get_mut(at) else {
+            return false;
+        };
+        copy.go_on_from(tail);
+        copy.adopt(file).is_ok()
+    }
+
+    /// Opens what is to be read.
+    fn open(&mut self, files: &[Seen]) {
+        let sizes: BTreeMap<FileId, u64> = files.iter().map(|seen| (seen.id, seen.size)).collect();
+        let mut open = self.tails.iter().filter(|tail| tail.is_open()).count();
+        for tail in self.tails.iter_mut().rev() {
+            let Some(size) = sizes.get(&tail.id).filter(|size| tail.wants_open(**size)) else {
+                continue;
+            };
+            if open >= MOST_OPEN && *size == tail.next() {
+                continue;
+            }
+            match tail.open() {
+                Ok(true) => open += 1,
+                Ok(false) => self.again = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.again = true,
+                Err(error) => self.problem = Some(problem::file(&tail.path, &error)),
+            }
+        }
+        let mut idle: Vec<_> = self.tails.iter_mut().filter(|tail| tail.is_open()).collect();
+        if idle.len() > MOST_OPEN {
+            idle.sort_by_key(|tail| std::cmp::Reverse(tail.quiet()));
+            let surplus = idle.len() - MOST_OPEN;
+            let idle = idle.into_iter().filter(|tail| tail.present && tail.is_read());
+            idle.take(surplus).for_each(Tail::close);
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.tails.len() > MOST_FILES {
+            let spare = |tail: &Tail| !tail.current && (tail.aside || !tail.is_open());
+            let at = self.tails.iter().position(spare).unwrap_or(0);
+            let tail = self.tails.remove(at);
+            self.passed.push_back(tail.id);
+            if self.passed.len() > MOST_PASSED {
+                self.passed.pop_front();
+            }
+            if tail.current {
+                self.problem = Some(problem::too_many(&self.pattern, MOST_FILES));
+            }
+        }
+    }
+
+    /// Reads what there is.
+    ///
+    /// The newest file is measured first and read last: whoever wrote to an older file and then to a newer one is read in
+    /// that order.
+    pub(super) fn look(&mut self, desk: &mut Desk, stop: &AtomicBool) -> Look {
+        for tail in self.tails.iter_mut().rev() {
+            if let Err(error) = tail.measure() {
+                self.problem = Some(problem::file(&tail.path, &error));
+                tail.let_go();
+            }
+        }
+        let mut at = 0;
+        while let Some(tail) = self.tails.get_mut(at) {
+            at += 1;
+            if tail.aside {
+                continue;
+            }
+            match tail.read(desk, stop) {
+                Progress::Done => {}
+                Progress::More => return Look::More,
+                Progress::Truncated => {
+                    let id = tail.id;
+                    self.truncated(id);
+                    return Look::More;
+                }
+                Progress::Failed(error) => {
+                    self.problem = Some(problem::file(&tail.path, &error));
+                    tail.let_go();
+                }
+            }
+        }
+        self.close_quiet(desk);
+        Look::Done
+    }
+
+    /// A file begins anew: what was not read of it before is in a copy, if whoever truncated it made one.
+    fn truncated(&mut self, id: FileId) {
+        self.scan();
+        let Some(at) = self.tails.iter().position(|tail| tail.id == id) else {
+            return;
+        };
+        let tail = self.tails.remove(at);
+        let copied = self.continue_in_copy(&tail);
+        let mut tail = tail;
+        tail.begin_anew(!copied && tail.head.len() > 0);
+        self.tails.insert(at.min(self.tails.len()), tail);
+    }
+
+    /// Closes rotated files to which nothing was written for a long time.
+    fn close_quiet(&mut self, desk: &mut Desk) {
+        for tail in &mut self.tails {
+            let patience = if tail.present {
+                self.pace.linger
+            } else {
+                self.pace.linger_nameless
+            };
+            if tail.is_open() && !tail.current && tail.quiet() >= patience {
+                tail.finish(desk);
+            }
+        }
+        self.tails
+            .retain(|tail| tail.present || tail.is_open() || tail.lost);
+    }
+
+    /// Directories to watch.
+    pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
+        let own = std::iter::once(&self.pattern.folder);
+        own.chain(&self.elsewhere).cloned().collect()
+    }
+
+    /// How soon something is to be done without being woken.
+    pub(super) fn patience(&self) -> Duration {
+        if self.again || self.held.values().any(|(_, size, _)| *size > 0) {
+            self.pace.poll.min(Duration::from_millis(100))
+        } else {
+            self.pace.poll
+        }
+    }
+}

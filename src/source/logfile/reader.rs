@@ -1,0 +1,186 @@
+//! The thread that reads the files of one source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::{Folder, Look};
+use super::handle::{Lease, Stop};
+use super::line::LineSink;
+use super::pattern::Pattern;
+use super::settings::LogfileSettings;
+use super::tail::{Desk, Mark};
+use super::watch::Watch;
+use crate::clock::{Clock, Stopwatch};
+use crate::health::{Health, State, StreamReport, StreamState};
+use crate::place::Places;
+
+/// Bytes that are read before other things have their turn.
+const TURN: usize = 1024 * 1024;
+/// Looking which files there are takes at most one in so many parts of the time.
+const SHARE: u32 = 50;
+
+/// The place of a source, as it is kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    paths: BTreeMap<String, Vec<Mark>>,
+}
+
+/// Reads the files of one source.
+pub(super) struct Reader<P: ?Sized> {
+    settings: LogfileSettings,
+    health: Health,
+    clock: Clock,
+    places: Arc<P>,
+    lease: Lease,
+    folders: Vec<Folder>,
+    desk: Desk,
+    watch: Watch,
+    kept: String,
+}
+
+impl<P: Places + ?Sized> Reader<P> {
+    pub(super) fn new(
+        settings: LogfileSettings,
+        patterns: Vec<Pattern>,
+        health: Health,
+        clock: Clock,
+        places: Arc<P>,
+        sink: Box<dyn LineSink>,
+    ) -> Self {
+        let keeper = Arc::as_ptr(&places).cast::<()>() as usize;
+        let lease = Lease::take(keeper, &settings.name);
+        let kept = places.kept(&settings.name).unwrap_or_default();
+        let mut marks = serde_json::from_str::<Kept>(&kept).unwrap_or_default().paths;
+        let folders = patterns
+            .into_iter()
+            .map(|pattern| {
+                let marks = marks.remove(&pattern.path.to_string_lossy().into_owned());
+                Folder::new(pattern, settings.start, settings.pace, marks)
+            })
+            .collect();
+        Self {
+            settings,
+            health,
+            clock,
+            places,
+            lease,
+            folders,
+            desk: Desk::new(sink),
+            watch: Watch::new(),
+            kept,
+        }
+    }
+
+    /// Reads until told to stop.
+    pub(super) fn run(mut self, stop: &Stop) {
+        let mut scan = true;
+        let (mut scanned, mut cost) = (Stopwatch::start(), Duration::ZERO);
+        let mut saved = Stopwatch::start();
+        while !stop.is_told() {
+            scan |= self.watch.these(&self.wanted()) && cost < Duration::from_millis(100);
+            scan |= self.folders.iter().any(Folder::is_due);
+            scan |= scanned.elapsed() >= self.settings.pace.poll;
+            if scan && scanned.elapsed() >= cost * SHARE {
+                let began = Stopwatch::start();
+                self.folders.iter_mut().for_each(Folder::scan);
+                (scanned, cost, scan) = (Stopwatch::start(), began.elapsed(), false);
+            }
+            let more = self.look(stop);
+            if stop.is_told() {
+                break;
+            }
+            self.report();
+            if !more || saved.elapsed() >= self.settings.pace.keep {
+                self.desk.sink.pause();
+            }
+            if saved.elapsed() >= self.settings.pace.keep {
+                self.keep();
+                saved = Stopwatch::start();
+            }
+            let patience = if more {
+                Duration::ZERO
+            } else {
+                self.folders
+                    .iter()
+                    .map(Folder::patience)
+                    .min()
+                    .unwrap_or(self.settings.pace.poll)
+            };
+            scan |= self.watch.wait(&stop.wake, patience).folder;
+        }
+        if self.lease.is_mine() {
+            self.desk.sink.pause();
+            self.keep();
+        }
+        self.health.enter(self.clock.now(), State::Stopped, "");
+    }
+
+    fn look(&mut self, stop: &Stop) -> bool {
+        let mut more = false;
+        for folder in &mut self.folders {
+            self.desk.budget = TURN;
+            more |= folder.look(&mut self.desk, &stop.told) == Look::More;
+        }
+        more
+    }
+
+    fn wanted(&self) -> Vec<PathBuf> {
+        let folders: BTreeSet<_> = self.folders.iter().flat_map(Folder::folders).collect();
+        folders.into_iter().collect()
+    }
+
+    /// Keeps the place, if it changed.
+    fn keep(&mut self) {
+        let marks = |folder: &Folder| {
+            let path = folder.pattern.path.to_string_lossy().into_owned();
+            Some((path, folder.marks()?))
+        };
+        let paths = self.folders.iter().filter_map(marks).collect();
+        if let Ok(kept) = serde_json::to_string(&Kept { paths })
+            && kept != self.kept
+            && self.lease.is_mine()
+        {
+            self.places
+                .keep(self.clock.now(), &self.settings.name, kept.clone());
+            self.kept = kept;
+        }
+    }
+
+    fn report(&self) {
+        let streams: Vec<StreamReport> = self
+            .folders
+            .iter()
+            .map(|folder| StreamReport {
+                name: folder.pattern.path.display().to_string(),
+                state: if folder.flows() {
+                    StreamState::Flowing
+                } else {
+                    StreamState::Blind
+                },
+                problem: folder
+                    .problem
+                    .clone()
+                    .or_else(|| self.watch.trouble.clone())
+                    .unwrap_or_default(),
+            })
+            .collect();
+        let blind = !streams.iter().any(|stream| stream.state == StreamState::Flowing);
+        let problem = streams
+            .iter()
+            .map(|stream| stream.problem.as_str())
+            .find(|problem| !problem.is_empty())
+            .unwrap_or_default()
+            .to_owned();
+        let cut = self.desk.cut;
+        self.health.update(|report| {
+            report.streams = streams;
+            report.oversized = cut;
+        });
+        let state = if blind { State::Blind } else { State::Watching };
+        self.health.enter(self.clock.now(), state, &problem);
+    }
+}
