@@ -138,7 +138,7 @@ fn a_deleted_file_and_its_successor_are_read() {
     let mut scene = Scene::new("messages");
     let log = scene.path("messages");
     let mut writer = fs::File::create(&log).unwrap();
-    scene.start_blind();
+    scene.start();
     writer.write_all(b"one\n").unwrap();
     scene.expect(&["one"]);
     fs::remove_file(&log).unwrap();
@@ -156,7 +156,7 @@ fn a_huge_line_is_cut_and_drained() {
     let mut scene = Scene::new("messages");
     let log = scene.path("messages");
     append(&log, "");
-    scene.start_blind();
+    scene.start();
     append(&log, &"x".repeat(5_000_000));
     append(&log, "\nnext\n");
     until(common::PATIENCE, "both", || {

@@ -1,6 +1,7 @@
 //! The files of one path: which there are, in which order they are read, and what a rotation made of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub(super) struct Folder {
     /// Files that are empty, or may become copies of others: since when, and how long they were.
     held: BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
     passed: VecDeque<FileId>,
+    /// Names whose next file comes after a gap.
+    gaps: BTreeSet<OsString>,
     pub(super) elsewhere: Vec<PathBuf>,
     /// Why the path, or one of its files, can't be read.
     pub(super) problem: Option<String>,
@@ -70,6 +73,7 @@ impl Folder {
             tails: marks.into_iter().flatten().map(Tail::from_mark).collect(),
             held: BTreeMap::new(),
             passed: VecDeque::new(),
+            gaps: BTreeSet::new(),
             elsewhere: Vec::new(),
             problem: None,
             again: false,
@@ -201,6 +205,7 @@ impl Folder {
                 }
                 Kind::New(file, head) => {
                     tail.head = head;
+                    tail.gap = self.gaps.remove(&tail.base);
                     if let Err(error) = tail.adopt(file) {
                         self.refuse(&seen, &error);
                         continue;
@@ -280,14 +285,13 @@ impl Folder {
             if tail.aside || tail.done {
                 continue;
             }
-            let copied = self.continue_in_copy(&tail);
-            if !copied
-                && let Some(next) = self
-                    .tails
-                    .iter_mut()
-                    .find(|next| next.base == tail.base && !next.aside)
-            {
-                next.gap = true;
+            if self.continue_in_copy(&tail) {
+                continue;
+            }
+            let next = |next: &&mut Tail| next.current && next.base == tail.base;
+            match self.tails.iter_mut().find(next) {
+                Some(next) => next.gap = true,
+                None => drop(self.gaps.insert(tail.base)),
             }
         }
     }

@@ -100,9 +100,9 @@ impl Head {
         }
     }
 
-    /// Remembers the bytes that [`Head::compare`] found alike.
+    /// Remembers the bytes, if they are the ones.
     pub(super) fn learn(&mut self, start: &[u8]) {
-        if self.bytes.is_none() {
+        if self.bytes.is_none() && self.compare(start) == Alike::Yes {
             self.bytes = start.get(..self.len).map(<[u8]>::to_vec);
         }
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -88,8 +88,11 @@ pub(super) struct Tail {
     splitter: Splitter,
     /// Where a record began of which the sink wants more lines.
     part: Option<u64>,
-    /// The size when it was last measured.
+    /// The size when it was last measured, and when it had last been written to then.
     size: u64,
+    changed: (i64, i64),
+    /// It was written to since its beginning was last compared.
+    suspect: bool,
     /// It stands under the name that is written to; otherwise it was rotated.
     pub(super) current: bool,
     /// A name for it was found.
@@ -123,6 +126,8 @@ impl Tail {
             splitter: Splitter::at(at, false),
             part: None,
             size: at,
+            changed: (0, 0),
+            suspect: true,
             current: false,
             present: true,
             aside: false,
@@ -285,7 +290,11 @@ impl Tail {
     /// Sees how long it is.
     pub(super) fn measure(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
-            self.size = file.metadata()?.len();
+            let metadata = file.metadata()?;
+            self.size = metadata.len();
+            let changed = (metadata.mtime(), metadata.mtime_nsec());
+            self.suspect |= changed != self.changed;
+            self.changed = changed;
         }
         Ok(())
     }
@@ -310,6 +319,15 @@ impl Tail {
         if self.size < splitter.next() {
             return Progress::Truncated;
         }
+        if self.suspect && self.size == splitter.next() {
+            // truncated and grown to the very size it had
+            match is_alike(file, head) {
+                Ok(true) => {}
+                Ok(false) => return Progress::Truncated,
+                Err(error) => return Progress::Failed(error),
+            }
+        }
+        self.suspect = false;
         while splitter.next() < self.size {
             if desk.budget == 0 || stop.load(Ordering::Relaxed) {
                 return Progress::More;
@@ -358,14 +376,17 @@ fn read_chunk(file: &File, head: &mut Head, at: u64, chunk: &mut [u8]) -> io::Re
     if got == 0 && file.metadata()?.len() < at {
         return Ok(None);
     }
-    if head.len() > 0 {
-        let start = beginning(file)?;
-        if head.compare(&start) != Alike::Yes {
-            return Ok(None);
-        }
-        head.learn(&start);
+    Ok(is_alike(file, head)?.then_some(got))
+}
+
+/// Whether a file still begins with `head`.
+fn is_alike(file: &File, head: &mut Head) -> io::Result<bool> {
+    if head.len() == 0 {
+        return Ok(true);
     }
-    Ok(Some(got))
+    let start = beginning(file)?;
+    head.learn(&start);
+    Ok(head.compare(&start) == Alike::Yes)
 }
 
 /// How many bytes from `at` on were never written.
