@@ -123,16 +123,21 @@ fn each_line_once(wild: bool, rotations: usize, mut meanwhile: impl FnMut(&mut S
     }
     thread::sleep(Duration::from_millis(100));
     let heard = scene.heard();
+    let all_heard = &heard;
     let mut next = vec![0; wrote.len()];
     for (at, heard) in heard.iter().enumerate() {
         let mut words = heard.text.split(' ');
         let name: usize = words.next().unwrap().strip_prefix('w').unwrap().parse().unwrap();
         let number: u64 = words.next().unwrap().parse().unwrap();
-        assert_eq!(
-            number, next[name],
-            "writer {name}, at {at} of {}: {:?}",
-            heard.file, &heard.text
-        );
+        if number != next[name] {
+            let wanted = format!("w{name} {} ", next[name]);
+            let late = all_heard.iter().position(|heard| heard.text.starts_with(&wanted));
+            let gaps = all_heard.iter().filter(|heard| heard.after_gap).count();
+            panic!(
+                "{wanted}at {late:?}, {} at {at} of {} in {}; {gaps} gaps",
+                heard.text, wrote[name], heard.file
+            );
+        }
         next[name] += 1;
     }
     assert_eq!(next, wrote);

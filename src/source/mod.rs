@@ -3,6 +3,7 @@
 pub mod ami;
 mod backoff;
 pub mod esl;
+pub mod journal;
 pub mod logfile;
 mod reach;
 

@@ -20,6 +20,8 @@ use crate::clock::Stopwatch;
 const MOST_FILES: usize = 512;
 /// Files that are open at most, for each path.
 const MOST_OPEN: usize = 64;
+/// How often in a row a directory may be found changing before what was found is taken as it is.
+const MOST_HURRIED: u32 = 50;
 /// Forgotten files that are remembered not to be read again.
 const MOST_PASSED: usize = 4096;
 
@@ -51,6 +53,8 @@ pub(super) struct Folder {
     pub(super) problem: Option<String>,
     /// The directory changed while it was looked at.
     again: bool,
+    /// How often in a row.
+    hurried: u32,
 }
 
 /// What a file is that was not there before.
@@ -77,6 +81,7 @@ impl Folder {
             elsewhere: Vec::new(),
             problem: None,
             again: false,
+            hurried: 0,
         }
     }
 
@@ -123,6 +128,7 @@ impl Folder {
         };
         self.elsewhere = listing.elsewhere;
         let fresh = self.recognise(&listing.files);
+        self.again = listing.unsettled;
         if !listing.files.iter().any(|seen| seen.meant) {
             self.problem = Some(problem::nothing(&self.pattern));
         }
@@ -131,7 +137,15 @@ impl Folder {
             Some(start) => self.take_first(&fresh, start),
             None => self.take_fresh(fresh, &held),
         }
-        self.tails.sort_by_key(|tail| tail.current);
+        self.hurried = if self.again { self.hurried + 1 } else { 0 };
+        self.tails.sort_by_cached_key(|tail| {
+            let order = if tail.present {
+                tail.order.clone()
+            } else {
+                (i64::MIN, Vec::new())
+            };
+            (tail.current, order)
+        });
         self.drop_lost();
         self.open(&listing.files);
     }
@@ -157,6 +171,7 @@ impl Folder {
             tail.id = seen.id;
             (tail.present, tail.current, tail.lost) = (true, seen.current, false);
             tail.path.clone_from(&seen.path);
+            tail.order = seen.order();
             if seen.current {
                 tail.base.clone_from(&seen.base);
             }
@@ -174,7 +189,7 @@ impl Folder {
             let whole = seen.meant && start != Start::End;
             let at = if whole { 0 } else { seen.size };
             let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), at);
-            tail.current = seen.current;
+            (tail.current, tail.order) = (seen.current, seen.order());
             tail.searching = whole && start == Start::Search;
             self.tails.push(tail);
         }
@@ -184,7 +199,11 @@ impl Folder {
     /// Later: what is new is read from its beginning, unless it is a copy.
     fn take_fresh(&mut self, fresh: Vec<Seen>, held: &BTreeMap<FileId, (PathBuf, u64, Stopwatch)>) {
         // what is written to first: a copy of it may have come together with it
+        if !fresh.is_empty() {
+            self.tails.iter_mut().for_each(Tail::peek);
+        }
         let mut kinds: Vec<(Seen, Option<Tail>)> = Vec::new();
+        let mut replaced = Vec::new();
         for seen in fresh.into_iter().rev() {
             let since = held
                 .get(&seen.id)
@@ -197,7 +216,7 @@ impl Folder {
                 }
             };
             let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), 0);
-            tail.current = seen.current;
+            (tail.current, tail.order) = (seen.current, seen.order());
             match kind {
                 Kind::Open => {
                     self.held.insert(seen.id, (seen.path.clone(), seen.size, since));
@@ -213,16 +232,23 @@ impl Folder {
                 }
                 Kind::Copy(of, head) => {
                     (tail.aside, tail.head) = (true, head);
-                    let original = self.tails.iter_mut().find(|tail| tail.id == of);
+                    let original = self.tails.iter().find(|tail| tail.id == of);
                     if let Some(original) = original.filter(|tail| seen.current && !tail.current) {
                         // it took the place of the original, as when an editor saves a file
                         tail.go_on_from(original);
-                        original.aside = true;
-                        original.close();
+                        replaced.push(of);
                     }
                 }
             }
             kinds.push((seen, Some(tail)));
+        }
+        if self.again && self.hurried < MOST_HURRIED {
+            // one of them may be missing: none is read before all of them are known
+            return;
+        }
+        for tail in self.tails.iter_mut().filter(|tail| replaced.contains(&tail.id)) {
+            tail.aside = true;
+            tail.close();
         }
         kinds.reverse();
         self.tails.extend(kinds.into_iter().filter_map(|(_, tail)| tail));
@@ -239,7 +265,7 @@ impl Folder {
         }
         let (file, id) = open_regular(&seen.path)?;
         if id != seen.id {
-            return Ok(Kind::Open);
+            return Err(io::Error::from(io::ErrorKind::NotFound));
         }
         let start = beginning(&file)?;
         let mut perhaps = false;
@@ -250,10 +276,7 @@ impl Folder {
             .chain(fresh)
             .filter(|tail| tail.base == seen.base)
         {
-            if tail.head.len() == 0 {
-                continue;
-            }
-            match tail.head.compare(&start) {
+            match tail.compare(&start) {
                 Alike::Yes if seen.current && !tail.current && seen.size < tail.next() => perhaps = true,
                 Alike::Yes => return Ok(Kind::Copy(tail.id, Head::new(&start))),
                 Alike::Perhaps => perhaps = true,
@@ -373,11 +396,11 @@ impl Folder {
     /// The newest file is measured first and read last: whoever wrote to an older file and then to a newer one is read in
     /// that order.
     pub(super) fn look(&mut self, desk: &mut Desk, stop: &AtomicBool) -> Look {
-        for tail in self.tails.iter_mut().rev() {
-            if let Err(error) = tail.measure() {
-                self.problem = Some(problem::file(&tail.path, &error));
-                tail.let_go();
-            }
+        self.measure();
+        if self.is_due() && self.hurried < MOST_HURRIED {
+            // a file that was empty may hold what was written before what was measured
+            self.scan();
+            return Look::More;
         }
         let mut at = 0;
         while let Some(tail) = self.tails.get_mut(at) {
@@ -403,9 +426,21 @@ impl Folder {
         Look::Done
     }
 
+    fn measure(&mut self) {
+        for tail in self.tails.iter_mut().rev() {
+            if let Err(error) = tail.measure() {
+                self.problem = Some(problem::file(&tail.path, &error));
+                tail.let_go();
+            }
+        }
+    }
+
     /// A file begins anew: what was not read of it before is in a copy, if whoever truncated it made one.
     fn truncated(&mut self, id: FileId) {
         self.scan();
+        if self.again && self.hurried < MOST_HURRIED {
+            return;
+        }
         let Some(at) = self.tails.iter().position(|tail| tail.id == id) else {
             return;
         };

@@ -8,10 +8,10 @@ use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::head::FileId;
-use super::pattern::{Pattern, is_rotation_of};
+use super::pattern::{Pattern, is_rotation_of, rotation_order};
 
 /// How often a directory is read at most until it stands still.
-const TRIES: usize = 8;
+const TRIES: usize = 20;
 
 /// A file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub(super) current: bool,
     /// Its own name, or that of the file it was before its rotation.
     pub(super) base: OsString,
+    /// Where a symbolic link stands under that name: what its target is called.
+    link: Option<OsString>,
     pub(super) regular: bool,
 }
 
@@ -36,6 +38,8 @@ pub(super) struct Listing {
     pub(super) files: Vec<Seen>,
     /// The directories of symbolic links' targets.
     pub(super) elsewhere: Vec<PathBuf>,
+    /// The directory changed all the time.
+    pub(super) unsettled: bool,
 }
 
 /// What is known already.
@@ -59,9 +63,10 @@ pub(super) fn list(pattern: &Pattern, known: &Known) -> io::Result<Listing> {
                 .all(|(one, other)| one.id == other.id && one.path == other.path);
         before = now;
         if same {
-            break;
+            return Ok(before);
         }
     }
+    before.unsettled = true;
     Ok(before)
 }
 
@@ -101,7 +106,7 @@ fn once(pattern: &Pattern, known: &Known) -> io::Result<Listing> {
         }
     }
     // a link and its target are one file
-    listing.files.sort_by_key(Seen::age);
+    listing.files.sort_by_cached_key(Seen::age);
     let mut ids = BTreeSet::new();
     listing.files.reverse();
     listing.files.retain(|seen| ids.insert(seen.id));
@@ -111,22 +116,14 @@ fn once(pattern: &Pattern, known: &Known) -> io::Result<Listing> {
 
 impl Seen {
     /// Sorts the oldest first: of rotated files the one that was made first, then what is written to.
-    pub(super) fn age(&self) -> (bool, u64, i128, i64) {
-        (self.current, self.id.born, self.changed, self.number())
+    pub(super) fn age(&self) -> (bool, (i64, Vec<u8>), u64, i128) {
+        (self.current, self.order(), self.id.born, self.changed)
     }
 
-    /// The number at the end of its name: `.2` is older than `.1`, but a later date is newer.
-    fn number(&self) -> i64 {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let digits = name
-            .rsplit(|c: char| !c.is_ascii_digit())
-            .next()
-            .unwrap_or_default();
-        match digits.parse::<i64>() {
-            Ok(number) if number < 100_000 => -number,
-            Ok(number) => number,
-            Err(_) => 0,
-        }
+    /// Its place among the rotated files.
+    pub(super) fn order(&self) -> (i64, Vec<u8>) {
+        let name = self.path.file_name().unwrap_or_default();
+        rotation_order(name, self.link.as_deref().unwrap_or(&self.base))
     }
 }
 
@@ -148,7 +145,8 @@ fn follow(link: &Path, base: &OsStr, known: &Known, folder: &Path, listing: &mut
         if (is_rotation_of(&name, target) || known.inodes.contains(&inode))
             && let Some(seen) = look(&elsewhere.join(&name), base, false, false)
         {
-            listing.files.push(seen);
+            let link = Some(target.to_owned());
+            listing.files.push(Seen { link, ..seen });
         }
     }
 }
@@ -174,6 +172,7 @@ fn look(path: &Path, base: &OsStr, meant: bool, current: bool) -> Option<Seen> {
         meant,
         current,
         base: base.to_owned(),
+        link: None,
         regular: metadata.is_file(),
     })
 }

@@ -19,6 +19,7 @@
 //! - While the daemon is away, rotated files that are compressed, deleted or moved to another directory are lost; the next
 //!   line of the same log is flagged.
 
+mod docker;
 mod folder;
 pub(crate) mod handle;
 mod head;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::place::Places;
+pub use docker::DockerLines;
 pub use handle::Handle;
 pub use line::{Ending, LONGEST_LINE, Line, LineSink, Taken};
 pub use pattern::{Pattern, PatternError};

@@ -69,6 +69,26 @@ impl Pattern {
 /// Whether `name` is what becomes of a file called `base` when logs are rotated: `base.1`, `base-20261121`,
 /// `base.2026-11-21-19-24-39.1`, `base.old`, and `stem-20261121.log` of `stem.log`. Another log whose name merely begins so is none.
 pub(super) fn is_rotation_of(name: &OsStr, base: &OsStr) -> bool {
+    rotation(name, base).is_some()
+}
+
+/// Sorts the rotated forms of `base`, the oldest first: `.2` is older than `.1`, an earlier date older than a later one.
+pub(super) fn rotation_order(name: &OsStr, base: &OsStr) -> (i64, Vec<u8>) {
+    let Some(middle) = rotation(name, base) else {
+        return (1, Vec::new());
+    };
+    let number = middle
+        .get(1..)
+        .and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<i64>().ok());
+    match number {
+        Some(number) if number < 100_000 => (-number, Vec::new()),
+        _ if middle == b".old" => (-1, Vec::new()),
+        _ => (0, middle.to_vec()),
+    }
+}
+
+/// What a rotation put into the name.
+fn rotation<'a>(name: &'a OsStr, base: &OsStr) -> Option<&'a [u8]> {
     let (name, base) = (name.as_bytes(), base.as_bytes());
     let dated = |middle: &[u8]| {
         matches!(middle.first(), Some(b'.' | b'-' | b'_'))
@@ -78,15 +98,15 @@ pub(super) fn is_rotation_of(name: &OsStr, base: &OsStr) -> bool {
                 .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'_' | b':' | b'T' | b'Z'))
     };
     if let Some(end) = name.strip_prefix(base) {
-        return dated(end) || end == b".old";
+        return (dated(end) || end == b".old").then_some(end);
     }
-    let Some(dot) = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else {
-        return false;
-    };
+    let dot = base
+        .iter()
+        .rposition(|byte| *byte == b'.')
+        .filter(|dot| *dot > 0)?;
     let (stem, extension) = base.split_at(dot);
-    name.strip_prefix(stem)
-        .and_then(|end| end.strip_suffix(extension))
-        .is_some_and(dated)
+    let middle = name.strip_prefix(stem)?.strip_suffix(extension)?;
+    dated(middle).then_some(middle)
 }
 
 fn is_wild(name: &OsStr) -> bool {
@@ -206,6 +226,25 @@ mod tests {
         ] {
             assert!(!is_rotation_of(OsStr::new(name), OsStr::new(base)), "{name}");
         }
+    }
+
+    #[test]
+    fn rotated_files_are_put_in_order() {
+        let order = |base: &str, names: [&str; 3]| {
+            let keys = names.map(|name| rotation_order(OsStr::new(name), OsStr::new(base)));
+            assert!(keys.is_sorted(), "{names:?} {keys:?}");
+        };
+        order("messages", ["messages.10", "messages.9", "messages"]);
+        order("messages", ["messages-20261121", "messages-20261122", "messages"]);
+        order(
+            "f.log",
+            [
+                "f.log.2026-11-21-19-24-39.1",
+                "f.log.2026-11-21-19-24-40.1",
+                "f.log",
+            ],
+        );
+        order("f.log", ["f.2.log", "f.1.log", "f.log"]);
     }
 
     #[test]

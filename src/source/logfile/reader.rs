@@ -21,7 +21,7 @@ use crate::place::Places;
 /// Bytes that are read before other things have their turn.
 const TURN: usize = 1024 * 1024;
 /// Looking which files there are takes at most one in so many parts of the time.
-const SHARE: u32 = 50;
+const SHARE: u32 = 20;
 
 /// The place of a source, as it is kept.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -109,6 +109,11 @@ impl<P: Places + ?Sized> Reader<P> {
                     .map(Folder::patience)
                     .min()
                     .unwrap_or(self.settings.pace.poll)
+            };
+            let patience = if scan {
+                patience.min((cost * SHARE).saturating_sub(scanned.elapsed()))
+            } else {
+                patience
             };
             scan |= self.watch.wait(&stop.wake, patience).folder;
         }

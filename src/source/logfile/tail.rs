@@ -86,6 +86,10 @@ pub(super) struct Tail {
     file: Option<File>,
     pub(super) head: Head,
     splitter: Splitter,
+    /// What it began with when it was found not to begin with `head` any more.
+    successor: Option<Head>,
+    /// Its place among the rotated files.
+    pub(super) order: (i64, Vec<u8>),
     /// Where a record began of which the sink wants more lines.
     part: Option<u64>,
     /// The size when it was last measured, and when it had last been written to then.
@@ -124,6 +128,8 @@ impl Tail {
             file: None,
             head: Head::default(),
             splitter: Splitter::at(at, false),
+            successor: None,
+            order: (1, Vec::new()),
             part: None,
             size: at,
             changed: (0, 0),
@@ -270,10 +276,46 @@ impl Tail {
     /// Starts at the beginning: the file was truncated.
     pub(super) fn begin_anew(&mut self, gap: bool) {
         self.splitter = Splitter::at(0, false);
-        self.head = Head::default();
+        self.head = self.successor.take().unwrap_or_default();
         (self.part, self.closed) = (None, None);
         (self.searching, self.unsure) = (false, false);
         self.gap |= gap;
+    }
+
+    /// Sees whether it still begins as it did, before other files are compared with it.
+    pub(super) fn peek(&mut self) {
+        if self.aside {
+            return;
+        }
+        let start = match &self.file {
+            Some(file) => beginning(file),
+            None => open_regular(&self.path).and_then(|(file, id)| {
+                if id == self.id {
+                    beginning(&file)
+                } else {
+                    Ok(Vec::new())
+                }
+            }),
+        };
+        let Ok(start) = start else { return };
+        if self.head.len() == 0 {
+            if self.next() == 0 {
+                self.head = Head::new(&start);
+            }
+        } else if !start.is_empty() && self.head.compare(&start) != Alike::Yes && self.successor.is_none() {
+            self.successor = Some(Head::new(&start));
+        }
+    }
+
+    /// Whether a file that begins with `start` may have its contents, or those it has now.
+    pub(super) fn compare(&self, start: &[u8]) -> Alike {
+        let known = [Some(&self.head), self.successor.as_ref()];
+        let known = known.into_iter().flatten().filter(|head| head.len() > 0);
+        known.fold(Alike::No, |alike, head| match (alike, head.compare(start)) {
+            (Alike::Yes, _) | (_, Alike::Yes) => Alike::Yes,
+            (Alike::Perhaps, _) | (_, Alike::Perhaps) => Alike::Perhaps,
+            (Alike::No, Alike::No) => Alike::No,
+        })
     }
 
     /// Goes on where `other` stopped, of which this is a copy.
@@ -290,6 +332,10 @@ impl Tail {
     /// Sees how long it is.
     pub(super) fn measure(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
+            if self.head.len() == 0 && self.next() == 0 {
+                // known before the size is: what is read later must be of the same file
+                self.head = Head::new(&beginning(file)?);
+            }
             let metadata = file.metadata()?;
             self.size = metadata.len();
             let changed = (metadata.mtime(), metadata.mtime_nsec());
