@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -100,15 +101,17 @@ impl Folder {
     /// Whether a file that waited has grown, or the directory was changing.
     pub(super) fn is_due(&self) -> bool {
         self.again
-            || self.held.values().any(|(path, size, since)| {
-                let grown = std::fs::metadata(path).map_or(true, |metadata| metadata.len() != *size);
+            || self.held.iter().any(|(id, (path, size, since))| {
+                let grown = std::fs::metadata(path).map_or(true, |metadata| {
+                    metadata.len() != *size || metadata.ino() != id.ino
+                });
                 grown || (*size > 0 && since.elapsed() > self.pace.hold)
             })
     }
 
     /// Looks which files there are.
     pub(super) fn scan(&mut self) {
-        self.again = false;
+        let hurried = std::mem::take(&mut self.again);
         self.problem = None;
         let known = Known {
             inodes: self.tails.iter().map(|tail| tail.id.ino).collect(),
@@ -135,9 +138,13 @@ impl Folder {
         let held = std::mem::take(&mut self.held);
         match self.start.take() {
             Some(start) => self.take_first(&fresh, start),
-            None => self.take_fresh(fresh, &held),
+            None => self.take_fresh(fresh, &held, &known, &listing.files),
         }
-        self.hurried = if self.again { self.hurried + 1 } else { 0 };
+        self.hurried = if self.again || hurried {
+            self.hurried + 1
+        } else {
+            0
+        };
         self.tails.sort_by_cached_key(|tail| {
             let order = if tail.present {
                 tail.order.clone()
@@ -197,7 +204,13 @@ impl Folder {
     }
 
     /// Later: what is new is read from its beginning, unless it is a copy.
-    fn take_fresh(&mut self, fresh: Vec<Seen>, held: &BTreeMap<FileId, (PathBuf, u64, Stopwatch)>) {
+    fn take_fresh(
+        &mut self,
+        fresh: Vec<Seen>,
+        held: &BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
+        known: &Known,
+        files: &[Seen],
+    ) {
         // what is written to first: a copy of it may have come together with it
         if !fresh.is_empty() {
             self.tails.iter_mut().for_each(Tail::peek);
@@ -242,6 +255,7 @@ impl Folder {
             }
             kinds.push((seen, Some(tail)));
         }
+        self.again |= !kinds.is_empty() && self.has_changed(known, files);
         if self.again && self.hurried < MOST_HURRIED {
             // one of them may be missing: none is read before all of them are known
             return;
@@ -289,6 +303,14 @@ impl Folder {
         Ok(Kind::New(file, Head::new(&start)))
     }
 
+    /// Whether files came or went since they were listed.
+    fn has_changed(&self, known: &Known, files: &[Seen]) -> bool {
+        listing::list(&self.pattern, known).map_or(true, |now| {
+            let ids: BTreeSet<_> = files.iter().map(|seen| (seen.id, &seen.path)).collect();
+            now.unsettled || ids != now.files.iter().map(|seen| (seen.id, &seen.path)).collect()
+        })
+    }
+
     fn refuse(&mut self, seen: &Seen, error: &io::Error) {
         match error.kind() {
             // renamed or removed meanwhile
@@ -305,11 +327,16 @@ impl Folder {
             self.tails.extract_if(.., is_gone).collect()
         };
         for tail in gone {
-            if tail.aside || tail.done {
+            if tail.aside || tail.done || (!tail.lost && tail.is_read()) {
                 continue;
             }
-            if self.continue_in_copy(&tail) {
-                continue;
+            match self.continue_in_copy(&tail) {
+                Some(true) => continue,
+                Some(false) => {}
+                None => {
+                    self.tails.insert(0, tail);
+                    continue;
+                }
             }
             let next = |next: &&mut Tail| next.current && next.base == tail.base;
             match self.tails.iter_mut().find(next) {
@@ -319,15 +346,23 @@ impl Folder {
         }
     }
 
-    /// Goes on in the longest copy of `tail`, if there is one that has what was not read of it.
-    fn continue_in_copy(&mut self, tail: &Tail) -> bool {
+    /// Goes on in the longest copy of `tail`, if there is one that has what was not read of it; `None` when that can only be
+    /// said after another scan.
+    fn continue_in_copy(&mut self, tail: &Tail) -> Option<bool> {
         let mut best: Option<(usize, File, u64)> = None;
         for (at, copy) in self.tails.iter().enumerate() {
             if !copy.aside || copy.base != tail.base || copy.id == tail.id || tail.head.len() == 0 {
                 continue;
             }
-            let Ok((file, id)) = open_regular(&copy.path) else {
-                continue;
+            let (file, id) = match open_regular(&copy.path) {
+                Ok((file, id)) if id == copy.id => (file, id),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => continue,
+                // renamed since it was seen
+                _ if self.hurried < MOST_HURRIED => {
+                    self.again = true;
+                    return None;
+                }
+                _ => continue,
             };
             let (Ok(start), Ok(metadata)) = (beginning(&file), file.metadata()) else {
                 continue;
@@ -341,12 +376,12 @@ impl Folder {
                 best = Some((at, file, size));
             }
         }
-        let Some((at, file, _)) = best else { return false };
-        let Some(copy) = self.tails.get_mut(at) else {
-            return false;
+        let Some((at, file, _)) = best else {
+            return Some(false);
         };
+        let copy = self.tails.get_mut(at)?;
         copy.go_on_from(tail);
-        copy.adopt(file).is_ok()
+        Some(copy.adopt(file).is_ok())
     }
 
     /// Opens what is to be read.
@@ -428,9 +463,12 @@ impl Folder {
 
     fn measure(&mut self) {
         for tail in self.tails.iter_mut().rev() {
-            if let Err(error) = tail.measure() {
-                self.problem = Some(problem::file(&tail.path, &error));
-                tail.let_go();
+            match tail.measure() {
+                Ok(learnt) => self.again |= learnt,
+                Err(error) => {
+                    self.problem = Some(problem::file(&tail.path, &error));
+                    tail.let_go();
+                }
             }
         }
     }
@@ -447,7 +485,11 @@ impl Folder {
         let tail = self.tails.remove(at);
         let copied = self.continue_in_copy(&tail);
         let mut tail = tail;
-        tail.begin_anew(!copied && tail.head.len() > 0);
+        if let Some(copied) = copied {
+            tail.begin_anew(!copied && tail.head.len() > 0);
+            // another copy may have been made since the directory was listed
+            self.again = true;
+        }
         self.tails.insert(at.min(self.tails.len()), tail);
     }
 

@@ -330,11 +330,15 @@ impl Tail {
     }
 
     /// Sees how long it is.
-    pub(super) fn measure(&mut self) -> io::Result<()> {
+    /// Whether only now it is known how it begins: a copy may have been made and the file truncated before that, so another
+    /// scan must come before it is read.
+    pub(super) fn measure(&mut self) -> io::Result<bool> {
+        let mut learnt = false;
         if let Some(file) = &self.file {
             if self.head.len() == 0 && self.next() == 0 {
                 // known before the size is: what is read later must be of the same file
                 self.head = Head::new(&beginning(file)?);
+                learnt = self.head.len() > 0;
             }
             let metadata = file.metadata()?;
             self.size = metadata.len();
@@ -342,7 +346,7 @@ impl Tail {
             self.suspect |= changed != self.changed;
             self.changed = changed;
         }
-        Ok(())
+        Ok(learnt)
     }
 
     /// Reads up to the size that was measured.
