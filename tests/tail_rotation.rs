@@ -15,7 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ use ringfence::clock::Stopwatch;
 
 /// Rotated files that are kept: more than come while a busy machine lets the reader wait.
 const KEPT: usize = 60;
+
+/// One at a time: how busy the machine is decides whether a rotated file is seen before it is deleted.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -88,13 +91,14 @@ fn rotate(log: &Path, times: usize, gate: &RwLock<()>) {
                 File::create(log).unwrap();
             }
         }
-        thread::sleep(Duration::from_micros(500 + dice.throw(4000)));
+        thread::sleep(Duration::from_micros(3000 + dice.throw(6000)));
     }
 }
 
 /// Follows a log under writers and rotations, doing `meanwhile` until they are done; every line must come once, in the order
 /// in which its writer wrote it.
 fn each_line_once(wild: bool, rotations: usize, mut meanwhile: impl FnMut(&mut Scene)) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut scene = Scene::new(if wild { "messages*" } else { "messages" });
     let log = scene.path("messages");
     append(&log, "old\n");

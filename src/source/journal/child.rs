@@ -17,7 +17,7 @@ const COMPLAINT: usize = 500;
 
 /// A running journalctl. Dropping it ends it.
 pub(super) struct Child {
-    child: process::Child,
+    process: process::Child,
     out: ChildStdout,
     err: Option<ChildStderr>,
     chunk: Vec<u8>,
@@ -68,7 +68,7 @@ impl Child {
             return Err(format!("{program} has no output"));
         };
         Ok(Self {
-            child,
+            process: child,
             out,
             err,
             chunk: vec![0; CHUNK],
@@ -127,9 +127,9 @@ impl Child {
         while self.err.is_some() {
             self.hear_complaint();
         }
-        let _ = self.child.kill();
+        let _ = self.process.kill();
         let status = self
-            .child
+            .process
             .wait()
             .map_or_else(|error| error.to_string(), |status| status.to_string());
         let complaint: String = String::from_utf8_lossy(&self.complaint)
@@ -145,8 +145,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

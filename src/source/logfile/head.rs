@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 
 /// The first bytes that tell a file from another.
 pub(super) const HEAD: usize = 1024;
+/// How many of them are kept as they are.
+const BEGINS: usize = 32;
 
 /// A file on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +46,8 @@ pub(super) struct Head {
     /// `None` after a restart, until they were read again.
     bytes: Option<Vec<u8>>,
     print: String,
+    /// Its first bytes, kept so that a shorter file can be told from it at once.
+    begins: Vec<u8>,
 }
 
 /// How a file's beginning compares with a head.
@@ -62,17 +66,19 @@ impl Head {
         Self {
             len: bytes.len(),
             print: String::new(),
+            begins: Vec::new(),
             bytes: Some(bytes.to_vec()),
         }
     }
 
     /// As it was kept.
-    pub(super) fn kept(len: usize, print: &str) -> Self {
+    pub(super) fn kept(len: usize, print: &str, begins: Vec<u8>) -> Self {
         let len = len.min(HEAD);
         Self {
             len,
             bytes: (len == 0).then(Vec::new),
             print: print.to_owned(),
+            begins,
         }
     }
 
@@ -95,6 +101,7 @@ impl Head {
         match (&self.bytes, start.get(..self.len)) {
             (Some(known), Some(start)) => Alike::from(known == start),
             (Some(known), None) if !known.starts_with(start) => Alike::No,
+            (None, None) if !self.begins.iter().zip(start).all(|(one, other)| one == other) => Alike::No,
             (_, None) => Alike::Perhaps,
             (None, Some(start)) => Alike::from(print_of(start) == self.print),
         }
@@ -105,6 +112,12 @@ impl Head {
         if self.bytes.is_none() && self.compare(start) == Alike::Yes {
             self.bytes = start.get(..self.len).map(<[u8]>::to_vec);
         }
+    }
+
+    /// Its first bytes, as they are kept.
+    pub(super) fn begins(&self) -> Vec<u8> {
+        let bytes = self.bytes.as_ref().unwrap_or(&self.begins);
+        bytes.iter().take(BEGINS).copied().collect()
     }
 
     /// What is kept of it.
@@ -142,18 +155,13 @@ mod tests {
         assert_eq!(head.compare(b"abcdefgh"), Alike::Yes);
         assert_eq!(head.compare(b"abcd"), Alike::Perhaps);
         assert_eq!(head.compare(b"abx"), Alike::No);
-        let mut kept = Head::kept(head.len(), &head.print());
+        let mut kept = Head::kept(head.len(), &head.print(), head.begins());
         assert_eq!(kept.compare(b"abcdefgh"), Alike::Yes);
         assert_eq!(kept.compare(b"abcdeFgh"), Alike::No);
         assert_eq!(kept.compare(b"ab"), Alike::Perhaps);
+        assert_eq!(kept.compare(b"ax"), Alike::No);
         kept.learn(b"abcdefgh");
-        assert_eq!(
-            kept,
-            Head {
-                print: kept.print.clone(),
-                ..head
-            }
-        );
+        assert_eq!((kept.bytes.clone(), kept.len), (head.bytes.clone(), head.len));
         assert_eq!(Head::default().compare(b"anything"), Alike::Perhaps);
     }
 }

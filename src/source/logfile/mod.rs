@@ -19,6 +19,7 @@
 //! - While the daemon is away, rotated files that are compressed, deleted or moved to another directory are lost; the next
 //!   line of the same log is flagged.
 
+mod bytes;
 mod docker;
 mod folder;
 pub(crate) mod handle;

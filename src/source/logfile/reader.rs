@@ -21,7 +21,7 @@ use crate::place::Places;
 /// Bytes that are read before other things have their turn.
 const TURN: usize = 1024 * 1024;
 /// Looking which files there are takes at most one in so many parts of the time.
-const SHARE: u32 = 20;
+const SHARE: u32 = 4;
 
 /// The place of a source, as it is kept.
 #[derive(Debug, Default, Serialize, Deserialize)]

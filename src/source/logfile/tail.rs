@@ -1,15 +1,15 @@
 //! One file that is followed: what was read of it, and how it is read on.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::unistd::{Whence, lseek64};
 use serde::{Deserialize, Serialize};
 
+use super::bytes::{beginning, hole, is_alike, open_regular, read_chunk};
 use super::head::{Alike, FileId, HEAD, Head};
 use super::line::{Ending, Line, LineSink, Taken};
 use super::splitter::Splitter;
@@ -66,6 +66,8 @@ pub(super) struct Mark {
     skip: bool,
     head: usize,
     print: String,
+    #[serde(default)]
+    begins: Vec<u8>,
     #[serde(default)]
     aside: bool,
     #[serde(default)]
@@ -150,7 +152,7 @@ impl Tail {
     pub(super) fn from_mark(mark: Mark) -> Self {
         let mut tail = Self::new(mark.id, mark.path.into(), mark.base.into(), mark.at);
         tail.splitter = Splitter::at(mark.at, mark.skip);
-        tail.head = Head::kept(mark.head, &mark.print);
+        tail.head = Head::kept(mark.head, &mark.print, mark.begins);
         tail.present = false;
         tail.lost = true;
         (tail.aside, tail.searching) = (mark.aside, mark.searching);
@@ -168,6 +170,7 @@ impl Tail {
             skip,
             head: self.head.len(),
             print: self.head.print(),
+            begins: self.head.begins(),
             aside: self.aside,
             searching: self.searching,
             unsure: self.unsure,
@@ -266,7 +269,7 @@ impl Tail {
             ..
         } = self;
         splitter.end(|bytes, offset, ending| {
-            hand_over(desk, path, (part, gap, searching), bytes, offset, ending)
+            hand_over(desk, path, (part, gap, searching), bytes, offset, ending);
         });
         self.part = None;
         self.done = true;
@@ -415,39 +418,6 @@ impl Tail {
     }
 }
 
-/// Reads at `at`; `None` when the file does not begin with `head` any more.
-fn read_chunk(file: &File, head: &mut Head, at: u64, chunk: &mut [u8]) -> io::Result<Option<usize>> {
-    let got = loop {
-        match file.read_at(chunk, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            got => break got?,
-        }
-    };
-    if got == 0 && file.metadata()?.len() < at {
-        return Ok(None);
-    }
-    Ok(is_alike(file, head)?.then_some(got))
-}
-
-/// Whether a file still begins with `head`.
-fn is_alike(file: &File, head: &mut Head) -> io::Result<bool> {
-    if head.len() == 0 {
-        return Ok(true);
-    }
-    let start = beginning(file)?;
-    head.learn(&start);
-    Ok(head.compare(&start) == Alike::Yes)
-}
-
-/// How many bytes from `at` on were never written.
-fn hole(file: &File, at: u64, size: u64) -> u64 {
-    i64::try_from(at)
-        .ok()
-        .and_then(|from| lseek64(file, from, Whence::SeekData).ok())
-        .and_then(|data| u64::try_from(data).ok())
-        .map_or(0, |data| data.min(size).saturating_sub(at))
-}
-
 type State<'a> = (&'a mut Option<u64>, &'a mut bool, &'a mut bool);
 
 fn hand_over(desk: &mut Desk, path: &Path, state: State<'_>, bytes: &[u8], offset: u64, ending: Ending) {
@@ -473,41 +443,4 @@ fn hand_over(desk: &mut Desk, path: &Path, state: State<'_>, bytes: &[u8], offse
         Taken::Done => *part = None,
         Taken::Part => *part = Some(part.unwrap_or(offset)),
     }
-}
-
-/// Opens a file for reading if it is a regular one; never waits for a FIFO's writer, never takes a terminal.
-pub(super) fn open_regular(path: &Path) -> io::Result<(File, FileId)> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(not_a_log());
-    }
-    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(not_a_log());
-    }
-    Ok((file, FileId::of(&metadata)))
-}
-
-fn not_a_log() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
-}
-
-/// The first bytes of a file.
-pub(super) fn beginning(file: &File) -> io::Result<Vec<u8>> {
-    let mut start = vec![0; HEAD];
-    let mut len = 0;
-    while let Some(rest) = start.get_mut(len..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, len as u64) {
-            Ok(0) => break,
-            Ok(got) => len += got,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    start.truncate(len);
-    Ok(start)
 }

@@ -1,0 +1,161 @@
+//! Files that were not there before: new ones, copies of known ones, and those of which that can't be said yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use super::super::bytes::{beginning, open_regular};
+use super::super::head::{Alike, FileId, Head};
+use super::super::listing::{self, Known, Seen};
+use super::super::problem;
+use super::super::settings::Start;
+use super::super::tail::Tail;
+use super::{Folder, MOST_HURRIED};
+use crate::clock::Stopwatch;
+
+/// What a file is that was not there before.
+enum Kind {
+    /// It is read from the beginning.
+    New(File, Head),
+    /// It has the contents of the one with this id.
+    Copy(FileId, Head),
+    /// That can't be said yet.
+    Open,
+}
+
+impl Folder {
+    /// The first time: what is there is read as the admin said; rotated files that the path doesn't name are only known.
+    pub(super) fn take_first(&mut self, fresh: &[Seen], start: Start) {
+        for seen in fresh {
+            if !seen.regular {
+                self.refuse(seen, &io::Error::from(io::ErrorKind::InvalidInput));
+                continue;
+            }
+            let whole = seen.meant && start != Start::End;
+            let at = if whole { 0 } else { seen.size };
+            let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), at);
+            (tail.current, tail.order) = (seen.current, seen.order());
+            tail.searching = whole && start == Start::Search;
+            self.tails.push(tail);
+        }
+        self.make_room();
+    }
+
+    /// Later: what is new is read from its beginning, unless it is a copy.
+    pub(super) fn take_fresh(
+        &mut self,
+        fresh: Vec<Seen>,
+        waiting: &BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
+        known: &Known,
+        files: &[Seen],
+    ) {
+        // what is written to first: a copy of it may have come together with it
+        if !fresh.is_empty() {
+            self.tails.iter_mut().for_each(Tail::peek);
+        }
+        let mut kinds: Vec<(Seen, Option<Tail>)> = Vec::new();
+        let mut replaced = Vec::new();
+        for seen in fresh.into_iter().rev() {
+            let since = waiting
+                .get(&seen.id)
+                .map_or_else(Stopwatch::start, |(.., since)| *since);
+            let kind = match self.kind(&seen, &kinds, since) {
+                Ok(kind) => kind,
+                Err(error) => {
+                    self.refuse(&seen, &error);
+                    continue;
+                }
+            };
+            let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), 0);
+            (tail.current, tail.order) = (seen.current, seen.order());
+            match kind {
+                Kind::Open => {
+                    self.held.insert(seen.id, (seen.path.clone(), seen.size, since));
+                    continue;
+                }
+                Kind::New(file, head) => {
+                    tail.head = head;
+                    tail.gap = self.gaps.remove(&tail.base);
+                    if let Err(error) = tail.adopt(file) {
+                        self.refuse(&seen, &error);
+                        continue;
+                    }
+                }
+                Kind::Copy(of, head) => {
+                    (tail.aside, tail.head) = (true, head);
+                    let original = self.tails.iter().find(|tail| tail.id == of);
+                    if let Some(original) = original.filter(|tail| seen.current && !tail.current) {
+                        // it took the place of the original, as when an editor saves a file
+                        tail.go_on_from(original);
+                        replaced.push(of);
+                    }
+                }
+            }
+            kinds.push((seen, Some(tail)));
+        }
+        self.again |= !kinds.is_empty() && self.has_changed(known, files);
+        if self.again && self.hurried < MOST_HURRIED {
+            // one of them may be missing: none is read before all of them are known
+            return;
+        }
+        for tail in self.tails.iter_mut().filter(|tail| replaced.contains(&tail.id)) {
+            tail.aside = true;
+            tail.close();
+        }
+        kinds.reverse();
+        self.tails.extend(kinds.into_iter().filter_map(|(_, tail)| tail));
+        self.make_room();
+    }
+
+    /// Whether a file that was not there before is a copy of one that was.
+    fn kind(&self, seen: &Seen, fresh: &[(Seen, Option<Tail>)], since: Stopwatch) -> io::Result<Kind> {
+        if !seen.regular {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        if seen.size == 0 {
+            return Ok(Kind::Open);
+        }
+        let (file, id) = open_regular(&seen.path)?;
+        if id != seen.id {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        let start = beginning(&file)?;
+        let mut perhaps = false;
+        let fresh = fresh.iter().filter_map(|(_, tail)| tail.as_ref());
+        for tail in self
+            .tails
+            .iter()
+            .chain(fresh)
+            .filter(|tail| tail.base == seen.base)
+        {
+            match tail.compare(&start) {
+                Alike::Yes if seen.current && !tail.current && seen.size < tail.next() => perhaps = true,
+                Alike::Yes => return Ok(Kind::Copy(tail.id, Head::new(&start))),
+                Alike::Perhaps => perhaps = true,
+                Alike::No => {}
+            }
+        }
+        if perhaps && since.elapsed() <= self.pace.hold {
+            return Ok(Kind::Open);
+        }
+        Ok(Kind::New(file, Head::new(&start)))
+    }
+
+    /// Whether files came or went since they were listed.
+    fn has_changed(&self, known: &Known, files: &[Seen]) -> bool {
+        listing::list(&self.pattern, known).map_or(true, |now| {
+            let ids: BTreeSet<_> = files.iter().map(|seen| (seen.id, &seen.path)).collect();
+            now.unsettled || ids != now.files.iter().map(|seen| (seen.id, &seen.path)).collect()
+        })
+    }
+
+    pub(super) fn refuse(&mut self, seen: &Seen, error: &io::Error) {
+        match error.kind() {
+            // renamed or removed meanwhile
+            io::ErrorKind::NotFound => self.again = true,
+            io::ErrorKind::InvalidInput if !seen.meant => {}
+            _ => self.problem = Some(problem::file(&seen.path, error)),
+        }
+    }
+}
