@@ -134,11 +134,13 @@ fn each_line_once(wild: bool, rotations: usize, mut meanwhile: impl FnMut(&mut S
         let name: usize = words.next().unwrap().strip_prefix('w').unwrap().parse().unwrap();
         let number: u64 = words.next().unwrap().parse().unwrap();
         if number != next[name] {
-            let wanted = format!("w{name} {} ", next[name]);
-            let late = all_heard.iter().position(|heard| heard.text.starts_with(&wanted));
+            let missing = format!("w{name} {} ", next[name]);
+            let late = all_heard
+                .iter()
+                .position(|heard| heard.text.starts_with(&missing));
             let gaps = all_heard.iter().filter(|heard| heard.after_gap).count();
             panic!(
-                "{wanted}at {late:?}, {} at {at} of {} in {}; {gaps} gaps",
+                "{missing}at {late:?}, {} at {at} of {} in {}; {gaps} gaps",
                 heard.text, wrote[name], heard.file
             );
         }
@@ -162,7 +164,7 @@ fn a_wildcard_that_names_the_rotated_files_too_doubles_nothing() {
 fn restarts_during_rotations_lose_and_double_nothing() {
     let mut dice = Dice(0x5eed);
     each_line_once(false, 700, |scene| {
-        thread::sleep(Duration::from_millis(dice.throw(40)));
+        thread::sleep(Duration::from_millis(100 + dice.throw(200)));
         scene.stop();
         thread::sleep(Duration::from_millis(dice.throw(40)));
         scene.start_blind();
