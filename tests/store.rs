@@ -209,7 +209,7 @@ fn an_older_file_is_brought_up_to_date_and_a_newer_one_refused() {
     drop(store);
     let db = Connection::open(&settings.path).unwrap();
     let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
     db.query_row(
         "SELECT 1 FROM sqlite_schema WHERE name = 'history_by_address'",
         [],

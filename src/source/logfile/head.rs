@@ -40,7 +40,7 @@ impl FileId {
 }
 
 /// The first bytes of a file, as far as they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     len: usize,
     /// `None` after a restart, until they were read again.
@@ -58,6 +58,13 @@ pub(super) enum Alike {
     /// It is shorter, and might.
     Perhaps,
     No,
+}
+
+/// Nothing was read so far.
+impl Default for Head {
+    fn default() -> Self {
+        Self::new(b"")
+    }
 }
 
 impl Head {
@@ -98,6 +105,9 @@ impl Head {
 
     /// Compares with the first bytes of a file, at most [`HEAD`] of them.
     pub(super) fn compare(&self, start: &[u8]) -> Alike {
+        if self.len == 0 {
+            return Alike::Perhaps;
+        }
         match (&self.bytes, start.get(..self.len)) {
             (Some(known), Some(start)) => Alike::from(known == start),
             (Some(known), None) if !known.starts_with(start) => Alike::No,

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(found, [(b"01234567".to_vec(), 0, Ending::Cut)]);
         assert_eq!(splitter.place(), (14, true));
         splitter.push(b"more\nnext\n", |line, at, _| {
-            assert_eq!((line, at), (&b"next"[..], 19))
+            assert_eq!((line, at), (&b"next"[..], 19));
         });
     }
 
@@ -190,7 +190,7 @@ mod tests {
         let mut found = Vec::new();
         splitter.end(|line, _, ending| found.push((line.to_vec(), ending)));
         splitter.push(b"0 failed\nnext\n", |line, _, ending| {
-            found.push((line.to_vec(), ending))
+            found.push((line.to_vec(), ending));
         });
         assert_eq!(
             found,
