@@ -225,7 +225,7 @@ fn an_older_file_is_brought_up_to_date_and_a_newer_one_refused() {
             &error,
             StoreError::Newer {
                 found: 9,
-                known: 3,
+                known: 4,
                 ..
             }
         ),
