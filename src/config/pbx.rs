@@ -70,7 +70,25 @@ fn section<'a>(top: &Section<'a>, table: &'a Table, key: &str) -> Section<'a> {
 
 /// The PBX's name in reports.
 pub(super) fn name(section: &mut Section<'_>, names: &mut Names) -> Option<String> {
-    let name = section.required("name", "give it a name for reports: `name = \"pbx1\"`")?;
+    let earlier = |name: &str| {
+        let mut same = names
+            .iter()
+            .filter(|other| other.value.eq_ignore_ascii_case(name));
+        same.next().map(|other| other.place)
+    };
+    let name = unique_name(section, ("pbx1", "PBXes"), earlier)?;
+    names.push(name.clone());
+    Some(name.value)
+}
+
+/// A name for reports that nothing else of its kind has: an example of one, the kind, and where the same name stood `earlier`.
+pub(super) fn unique_name(
+    section: &mut Section<'_>,
+    (example, kind): (&str, &str),
+    earlier: impl Fn(&str) -> Option<Place>,
+) -> Option<At<String>> {
+    let help = format!("give it a name for reports: `name = \"{example}\"`");
+    let name = section.required("name", &help)?;
     let fine = name.value.len() <= 64
         && name
             .value
@@ -83,20 +101,14 @@ pub(super) fn name(section: &mut Section<'_>, names: &mut Names) -> Option<Strin
             .push(issue.help("use up to 64 letters, digits, `-`, `_` and `.`"));
         return None;
     }
-    if let Some(first) = names
-        .iter()
-        .find(|other| other.value.eq_ignore_ascii_case(&name.value))
-    {
-        let issue = Issue::error(format!("two PBXes are called `{}`", name.value), name.place);
-        section.findings.push(
-            issue
-                .also(first.place, "the first one")
-                .help("give each its own name"),
-        );
+    if let Some(first) = earlier(&name.value) {
+        let issue = Issue::error(format!("two {kind} are called `{}`", name.value), name.place);
+        section
+            .findings
+            .push(issue.also(first, "the first one").help("give each its own name"));
         return None;
     }
-    names.push(name.clone());
-    Some(name.value)
+    Some(name)
 }
 
 /// Host and port as the admin wrote them; `port` is the one that such PBXes usually have, for the help below an error.

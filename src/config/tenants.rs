@@ -3,6 +3,7 @@
 use super::findings::Issue;
 use super::ignoreip;
 use super::jails::{on_or_off, tolerance};
+use super::pbx::unique_name;
 use super::place::{At, Place};
 use super::section::{Section, nearest, words};
 use super::tree::{Node, Value, list_of_named};
@@ -96,32 +97,12 @@ fn one(top: &Section<'_>, node: &Node, jails: &[Jail], known: &[Known]) -> Optio
 }
 
 fn name(section: &mut Section<'_>, known: &[Known]) -> Option<At<String>> {
-    let name = section.required("name", "give it a name for reports: `name = \"acme\"`")?;
-    let fine = name.value.len() <= 64
-        && name
-            .value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    if !fine {
-        let issue = Issue::error(format!("`{}` can't be a name", name.value), name.place);
-        section
-            .findings
-            .push(issue.help("use up to 64 letters, digits, `-`, `_` and `.`"));
-        return None;
-    }
-    let first = known
-        .iter()
-        .find(|other| other.tenant.name.eq_ignore_ascii_case(&name.value));
-    if let Some(first) = first {
-        let issue = Issue::error(format!("two tenants are called `{}`", name.value), name.place);
-        section.findings.push(
-            issue
-                .also(first.name_place, "the first one")
-                .help("give each its own name"),
-        );
-        return None;
-    }
-    Some(name)
+    unique_name(section, ("acme", "tenants"), |name| {
+        let mut same = known
+            .iter()
+            .filter(|other| other.tenant.name.eq_ignore_ascii_case(name));
+        same.next().map(|other| other.name_place)
+    })
 }
 
 /// `match`: at least one key, and nothing that could fit nobody.
