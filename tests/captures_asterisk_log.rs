@@ -224,7 +224,7 @@ fn every_message_says_what_it_must() {
 /// What the engine decides: who was banned, by which jail; and how much each jail counts in the end.
 fn verdicts(events: &[SecurityEvent]) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut engine = Engine::new(Policy::default(), 7);
-    engine.watch_together(vec![[SourceId(0), SourceId(1)]]);
+    engine.watch_together(vec![vec![SourceId(0), SourceId(1)]]);
     let (mut out, mut counts) = (Vec::new(), BTreeSet::new());
     for event in events {
         engine.observe(event.at.unwrap(), event, &mut out);
@@ -235,7 +235,9 @@ fn verdicts(events: &[SecurityEvent]) -> (BTreeSet<String>, BTreeSet<String>) {
     for event in events {
         let addr = event.peer.addr();
         for count in engine.dossier(end, addr).counts {
-            counts.insert(format!("{addr} {} {}", count.jail, count.count));
+            if count.count > 0 {
+                counts.insert(format!("{addr} {} {}", count.jail, count.count));
+            }
         }
     }
     let bans = out.iter().filter_map(|verdict| match verdict {
@@ -292,42 +294,47 @@ fn the_manager_interface_and_the_security_log_tell_of_the_same_attempts() {
     assert!(banned.len() >= 3, "{banned:?}");
 }
 
+/// Tries of which the manager interface says nothing: all of IAX2, packets that PJSIP's own access list refused, WebSockets,
+/// a second guess in one session of the manager interface, guesses at its page in version 22.
+const LOG_TELLS_MORE: [&str; 6] = [
+    "iax-o1-register",
+    "iax-o2-new",
+    "pj-g3-global-acl",
+    "pj-w-ws-handshake",
+    "ami-m4-md5",
+    "http-n2-ami",
+];
+
+/// Messages hold no challenges, and those of chan_sip and of the manager interface no dialogue.
 #[test]
-fn messages_of_pjsip_tell_of_attempts_that_the_manager_interface_tells_of() {
-    let mut compared = 0;
+fn messages_tell_of_attempts_that_the_manager_interface_tells_of() {
+    let mut compared = BTreeMap::new();
     for (scenario, bytes) in logs(".messages.log") {
-        let log: Vec<_> = said(&bytes)
-            .into_iter()
-            .map(|said| said.event)
-            .filter(|event| event.service == Service::PjSip && !event.dialogue.is_empty())
-            .collect();
-        let (log, manager) = (from(1, &log), from(0, &of_attackers(manager(&scenario))));
+        let log: Vec<_> = said(&bytes).into_iter().map(|said| said.event).collect();
+        let (log, manager) = (of_attackers(log), of_attackers(manager(&scenario)));
+        let services: BTreeSet<_> = log.iter().map(|event| format!("{:?}", event.service)).collect();
+        let (log, manager) = (from(1, &log), from(0, &manager));
         // what only the log knows of: bytes that the manager interface can't write, see `s1-evade`
         if log.is_empty() || scenario.contains("inject") || scenario.contains("evade") {
             continue;
         }
-        let wanted = verdicts(&manager);
+        let both = verdicts(&merged(&manager, &log));
         assert_eq!(
-            verdicts(&merged(&manager, &log)),
-            wanted,
-            "{scenario}: the log second"
-        );
-        // messages tell of no challenge: told before it, an answer leaves it open for `flood`
-        let (bans, counts) = verdicts(&merged(&log, &manager));
-        let failures = |counts: BTreeSet<String>| -> BTreeSet<String> {
-            counts
-                .into_iter()
-                .filter(|count| !count.contains(" flood "))
-                .collect()
-        };
-        assert_eq!(
-            (bans, failures(counts)),
-            (wanted.0, failures(wanted.1)),
+            verdicts(&merged(&log, &manager)),
+            both,
             "{scenario}: the log first"
         );
-        compared += 1;
+        let more = LOG_TELLS_MORE.iter().any(|name| scenario.ends_with(name));
+        assert_eq!(
+            both != verdicts(&manager),
+            more && scenario != "16-http-n2-ami",
+            "{scenario}: the log second"
+        );
+        for service in services {
+            *compared.entry(service).or_insert(0) += 1;
+        }
     }
-    assert!(compared > 20, "{compared}");
+    assert!(compared["PjSip"] > 20, "{compared:?}");
 }
 
 #[test]

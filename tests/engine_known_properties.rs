@@ -93,7 +93,7 @@ fn decisions(verdicts: &[Verdict]) -> Vec<String> {
 
 fn twinned(seed: u64) -> Engine {
     let mut engine = Engine::new(small(), seed);
-    engine.watch_together(vec![[SourceId(0), SourceId(1)]]);
+    engine.watch_together(vec![vec![SourceId(0), SourceId(1)]]);
     engine
 }
 

@@ -135,7 +135,7 @@ struct Run {
 impl Run {
     fn new(policy: Policy, seed: u64) -> Self {
         let mut engine = Engine::new(policy, seed);
-        engine.watch_together(vec![[SourceId(0), SourceId(1)]]);
+        engine.watch_together(vec![vec![SourceId(0), SourceId(1)]]);
         Self {
             engine,
             at: i64::try_from(start().as_millis()).unwrap(),

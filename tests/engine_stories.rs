@@ -361,7 +361,7 @@ fn time_that_goes_backwards_stands_still() {
 #[test]
 fn one_try_seen_in_the_manager_interface_and_in_the_log_is_one_attempt() {
     let mut world = world();
-    world.engine.watch_together(vec![[SourceId(0), SourceId(1)]]);
+    world.engine.watch_together(vec![vec![SourceId(0), SourceId(1)]]);
     for n in 0..4 {
         world.fail(ATTACKER, "alice");
         let mut line = event(

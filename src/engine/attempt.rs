@@ -68,6 +68,10 @@ pub(super) fn absorb(
     // Its challenge named another account, which this event does not answer.
     let strange = trace.silent && !record.suits(trace.account);
     record.add(event, trace);
+    if event.cause == Cause::Challenged && record.any(Shown::End) && !strange {
+        // another source has told of its answer already
+        record.answer(rules.unanswered);
+    }
     if repeated {
         // Nothing to take back a second time.
     } else if succeeded {

@@ -4,6 +4,9 @@
 //! one has ended (a wrong password, an answered unknown account, a success), when it is a second challenge, or when it
 //! names another account. So one PJSIP try of an unknown user (four events) is one attempt, and ten guesses on one
 //! Call-ID are ten.
+//!
+//! Where several sources watch one PBX, an event joins the oldest attempt that another source has told of and its own
+//! has not. A line that knows no dialogue finds it by service, account and port.
 
 use ringfence_event::{Cause, Moment};
 
@@ -12,45 +15,48 @@ use super::record::{Record, Shown, Trace};
 /// The position of the attempt that the event belongs to; `None` when it begins a new one.
 pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<usize> {
     let lane = trace.lane;
-    let current = newest(records, trace, now, |r| r.shown(Shown::Seen, lane))
-        .filter(|(_, r)| !r.shown(Shown::End, lane) && continues(r, trace));
+    let current = newest(records, |r| {
+        r.is_kin_of(trace) && r.folds_at(now, trace.loose) && r.shown(Shown::Seen, lane)
+    })
+    .filter(|(_, r)| !r.shown(Shown::End, lane) && continues(r, trace))
+    .map(|(at, _)| at);
     if !trace.twinned {
-        return current.map(|(at, _)| at);
+        return current;
     }
+    let kin = |r: &Record| r.is_kin_of(trace) && r.folds_at(now, false);
     match trace.cause {
-        Cause::Challenged => current.map(|(at, _)| at).or_else(|| {
-            let last = newest(records, trace, now, |r| r.shown(Shown::Challenge, lane)).map(|(at, _)| at);
-            oldest(records, trace, now, last, |r| {
-                r.any(Shown::Challenge) && !r.shown(Shown::Challenge, lane)
+        Cause::Challenged => current
+            .or_else(|| {
+                let mine = |r: &Record| kin(r) && r.shown(Shown::Challenge, lane);
+                first_behind(records, mine, |r| kin(r) && r.any(Shown::Challenge))
             })
-        }),
+            // a source that tells of no challenges may have told of the answer already
+            .or_else(|| {
+                let mine = |r: &Record| kin(r) && r.shown(Shown::Seen, lane);
+                first_behind(records, mine, |r| {
+                    kin(r) && r.failed() && !r.any(Shown::Challenge)
+                })
+            }),
         Cause::Succeeded => {
-            let last = newest(records, trace, now, |r| {
-                r.succeeded() && r.shown(Shown::End, lane)
-            })
-            .map(|(at, _)| at);
-            oldest(records, trace, now, last, |r| {
-                r.succeeded() && !r.shown(Shown::End, lane)
-            })
-            .or(current.map(|(at, _)| at))
-            .or_else(|| newest(records, trace, now, Record::is_open_challenge).map(|(at, _)| at))
+            let mine = |r: &Record| kin(r) && r.succeeded() && r.shown(Shown::End, lane);
+            first_behind(records, mine, |r| kin(r) && r.succeeded())
+                .or(current)
+                .or_else(|| newest(records, |r| kin(r) && r.is_open_challenge()).map(|(at, _)| at))
         }
-        _ => match current {
-            Some((at, record)) if record.shown(Shown::Failure, lane) => Some(at),
-            _ => {
-                let last = newest(records, trace, now, |r| r.shown(Shown::Failure, lane)).map(|(at, _)| at);
-                oldest(records, trace, now, last, |r| {
-                    r.failed() && !r.shown(Shown::Failure, lane) && r.suits(trace.account)
-                })
-                .or(current.map(|(at, _)| at))
-                .or_else(|| {
-                    newest(records, trace, now, |r| {
-                        r.is_open_challenge() && !r.failed() && !r.shown(Shown::Seen, lane)
-                    })
-                    .map(|(at, _)| at)
-                })
+        _ => {
+            let goes_on = current.and_then(|at| records.get(at));
+            if goes_on.is_some_and(|r| r.shown(Shown::Failure, lane)) {
+                return current;
             }
-        },
+            let mine = |r: &Record| kin(r) && r.shown(Shown::Failure, lane);
+            first_behind(records, mine, |r| kin(r) && r.failed() && r.suits(trace.account))
+                .or(current)
+                .or_else(|| {
+                    let open =
+                        |r: &Record| r.is_open_challenge() && !r.failed() && !r.shown(Shown::Seen, lane);
+                    newest(records, |r| kin(r) && open(r)).map(|(at, _)| at)
+                })
+        }
     }
 }
 
@@ -64,30 +70,17 @@ fn continues(record: &Record, trace: &Trace) -> bool {
     }
 }
 
-fn newest<'r>(
-    records: &'r [Record],
-    trace: &Trace,
-    now: Moment,
-    wanted: impl Fn(&Record) -> bool,
-) -> Option<(usize, &'r Record)> {
-    records
-        .iter()
-        .enumerate()
-        .rev()
-        .find(|(_, r)| r.dialogue == trace.dialogue && r.folds_at(now) && wanted(r))
+fn newest(records: &[Record], wanted: impl Fn(&Record) -> bool) -> Option<(usize, &Record)> {
+    records.iter().enumerate().rev().find(|(_, r)| wanted(r))
 }
 
-/// The oldest one behind position `after`.
-fn oldest(
+/// The oldest that is `wanted`, behind the latest that its own source has told as much of.
+fn first_behind(
     records: &[Record],
-    trace: &Trace,
-    now: Moment,
-    after: Option<usize>,
+    mine: impl Fn(&Record) -> bool,
     wanted: impl Fn(&Record) -> bool,
 ) -> Option<usize> {
-    let start = after.map_or(0, |at| at + 1);
+    let start = newest(records, mine).map_or(0, |(at, _)| at + 1);
     let rest = records.get(start..).unwrap_or_default();
-    rest.iter()
-        .position(|r| r.dialogue == trace.dialogue && r.folds_at(now) && wanted(r))
-        .map(|at| start + at)
+    rest.iter().position(wanted).map(|found| start + found)
 }

@@ -76,7 +76,7 @@ pub struct Engine {
     absolute: Absolute,
     shields: Shields,
     resolved: Vec<IpNet>,
-    twins: Vec<[SourceId; 2]>,
+    twins: Vec<Vec<SourceId>>,
     key: Key,
     table: Table,
     bans: Bans,
@@ -142,9 +142,14 @@ impl Engine {
         }
     }
 
-    /// Tells which sources watch the same PBX, two by two (its manager interface and its log file): an attempt that both
-    /// tell of counts once. Sources not named here are independent, so that one Call-ID used at two PBXes is two attempts.
-    pub fn watch_together(&mut self, twins: Vec<[SourceId; 2]>) {
+    /// Tells which sources watch the same PBX (its manager interface and its log), up to four each: an attempt that several
+    /// tell of counts once; what goes beyond four is left out. Sources not named here are independent, so that one Call-ID used at two
+    /// PBXes is two attempts.
+    pub fn watch_together(&mut self, mut twins: Vec<Vec<SourceId>>) {
+        for sources in &mut twins {
+            sources.truncate(record::LANES);
+        }
+        twins.retain(|sources| sources.len() > 1);
         self.twins = twins;
     }
 
@@ -152,7 +157,20 @@ impl Engine {
     ///
     /// `at` is now; a moment earlier than that of the previous call counts as that moment.
     pub fn observe(&mut self, at: Moment, event: &SecurityEvent, out: &mut Vec<Verdict>) {
+        self.observe_late(at, self.now.max(at), event, out);
+    }
+
+    /// Takes one event that is told of late, at `at`: it `happened` before, as a line that was written while nobody read the
+    /// log. It counts in the windows it belongs to, and decides now.
+    pub fn observe_late(
+        &mut self,
+        at: Moment,
+        happened: Moment,
+        event: &SecurityEvent,
+        out: &mut Vec<Verdict>,
+    ) {
         let now = self.advance(at, out);
+        let happened = happened.min(now);
         self.counters.events += 1;
         let succeeded = event.cause == Cause::Succeeded;
         if !succeeded && self.rules.wanted(event.service, event.cause) == 0 {
@@ -174,7 +192,7 @@ impl Engine {
         let rules = &self.rules;
         let Some(effect) = self
             .table
-            .change(slot, |s| attempt::absorb(s, event, &trace, rules, now))
+            .change(slot, |s| attempt::absorb(s, event, &trace, rules, happened))
         else {
             return;
         };
@@ -285,8 +303,7 @@ impl Engine {
 
     /// What binds an event to its attempt, hashed.
     fn trace(&self, event: &SecurityEvent) -> Trace {
-        let twin = self.twins.iter().find(|twins| twins.contains(&event.source));
-        let pbx = twin.map_or(event.source, |twins| twins[0]);
+        let (pbx, lane, twinned) = self.lane(event.source);
         let account = if event.account.is_empty() {
             0
         } else {
@@ -309,9 +326,11 @@ impl Engine {
         Trace {
             dialogue: short(dialogue),
             account,
-            lane: u8::from(pbx != event.source),
-            twinned: twin.is_some(),
+            lane,
+            twinned,
             loose,
+            service: event.service,
+            port: event.peer.port(),
             ends: match event.cause {
                 Cause::Succeeded | Cause::WrongPassword => true,
                 // PJSIP's failed answer to the challenge of an account that does not exist.
@@ -325,6 +344,17 @@ impl Engine {
             says_whose: home.tenant != 0 || (self.rules.homes.are_any() && names_place(event)),
             home,
         }
+    }
+
+    /// Which source stands for the PBX that `source` watches, which of its lanes it is, and whether it has others.
+    fn lane(&self, source: SourceId) -> (SourceId, u8, bool) {
+        for twins in &self.twins {
+            if let Some(at) = twins.iter().position(|twin| *twin == source) {
+                let pbx = twins.first().copied().unwrap_or(source);
+                return (pbx, u8::try_from(at).unwrap_or_default(), true);
+            }
+        }
+        (source, 0, false)
     }
 
     /// Under which hash the event's account is known at its address, where that matters: for challenges and successes.

@@ -30,7 +30,7 @@ pub(super) struct Record {
     /// The tenant it was made at, from 1; 0 for none.
     #[serde(default)]
     pub(super) tenant: u16,
-    lanes: u8,
+    lanes: u16,
     flags: u8,
     /// The worst of its events.
     pub(super) cause: Cause,
@@ -42,19 +42,23 @@ pub(super) struct Record {
     pub(super) transport: Transport,
 }
 
-/// What one source has shown of an attempt. Two sources that watch the same PBX are two lanes; a repeated event in one
-/// lane is a new event, the other lane's is the same one seen twice.
+/// What one source has shown of an attempt. Sources that watch the same PBX are a lane each; a repeated event in one lane
+/// is a new event, another lane's is the same one seen twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// Anything.
     Seen = 0,
     /// A failure.
-    Failure = 2,
+    Failure = 4,
     /// What ends an attempt.
-    End = 4,
+    End = 8,
     /// A challenge.
-    Challenge = 6,
+    Challenge = 12,
 }
+
+/// Sources that may watch the same PBX: the socket, and two kinds of lines in its log.
+pub(super) const LANES: usize = 4;
+const ALL_LANES: u16 = (1 << LANES) - 1;
 
 const LOOSE: u8 = 1;
 const ANSWERED: u8 = 2;
@@ -74,12 +78,15 @@ pub(super) struct Trace {
     pub(super) dialogue: u32,
     /// Hash of the account, 0 for none.
     pub(super) account: u32,
-    /// The source's lane, 0 or 1.
+    /// The source's lane, below [`LANES`].
     pub(super) lane: u8,
     /// Whether there is another lane at all.
     pub(super) twinned: bool,
     /// Whether there is no dialogue to rely on.
     pub(super) loose: bool,
+    /// The part of the PBX, and the peer's port; 0 where it is not told.
+    pub(super) service: Service,
+    pub(super) port: u16,
     /// Whether the event ends its attempt.
     pub(super) ends: bool,
     /// What happened.
@@ -128,6 +135,11 @@ impl Record {
     pub(super) fn add(&mut self, event: &SecurityEvent, trace: &Trace) {
         if trace.account != 0 && (self.account == 0 || (trace.fails() && !self.failed())) {
             self.account = trace.account;
+        }
+        if self.flags & LOOSE != 0 && !trace.loose {
+            // another source knows its dialogue
+            self.dialogue = trace.dialogue;
+            self.flags &= !LOOSE;
         }
         self.settle_at(trace);
         self.cause = self.cause.max(event.cause);
@@ -190,7 +202,7 @@ impl Record {
 
     /// Whether any source has shown that much of it.
     pub(super) fn any(&self, what: Shown) -> bool {
-        self.lanes & (3 << (what as u8)) != 0
+        self.lanes & (ALL_LANES << (what as u8)) != 0
     }
 
     /// Whether one of its events was a failure.
@@ -225,19 +237,38 @@ impl Record {
         self.live &= !unanswered;
     }
 
-    /// Whether an event of this moment can still belong to it.
-    pub(super) fn folds_at(&self, now: Moment) -> bool {
-        let window = if self.flags & LOOSE == 0 {
-            DIALOGUE_WINDOW
-        } else {
-            LOOSE_WINDOW
-        };
-        now.since(self.at) < window
+    /// Whether an event of its own source, at this moment, can still belong to it: `loose` where nothing binds the two but
+    /// address, port and account.
+    pub(super) fn folds_at(&self, now: Moment, loose: bool) -> bool {
+        now.since(self.at) < if loose { LOOSE_WINDOW } else { DIALOGUE_WINDOW }
     }
 
-    /// Whether a further event could still belong to it: one that has ended waits for its other source only.
+    /// Whether it is of the account that an event of another source names; where one of the two names none, both must have
+    /// seen the same thing happen, or one of them only the challenge before it.
+    fn may_name(&self, trace: &Trace) -> bool {
+        if self.account != 0 && trace.account != 0 {
+            return self.account == trace.account;
+        }
+        self.cause == trace.cause || [self.cause, trace.cause].contains(&Cause::Challenged)
+    }
+
+    /// Whether a further event could still belong to it: one that has ended waits for its other sources only.
     pub(super) fn awaits(&self, now: Moment) -> bool {
-        self.folds_at(now) && (self.flags & TWINNED != 0 || !self.any(Shown::End))
+        if self.flags & TWINNED != 0 {
+            return self.folds_at(now, false);
+        }
+        self.folds_at(now, self.flags & LOOSE != 0) && !self.any(Shown::End)
+    }
+
+    /// Whether an event of any source of this PBX may tell of the same try: it is of the same dialogue, or one of the two
+    /// has none, and service, account and port, as far as they are told, are the same.
+    pub(super) fn is_kin_of(&self, trace: &Trace) -> bool {
+        self.dialogue == trace.dialogue
+            || (trace.twinned
+                && (trace.loose || self.flags & LOOSE != 0)
+                && self.service == trace.service
+                && self.may_name(trace)
+                && (self.port == trace.port || self.port == 0 || trace.port == 0))
     }
 
     /// Whether an event with this account (0 for none) can belong to it: a second name is a second attempt.

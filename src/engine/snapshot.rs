@@ -26,7 +26,7 @@ pub struct Snapshot {
     tenants: Vec<String>,
     own: Vec<IpAddr>,
     resolved: Vec<IpNet>,
-    twins: Vec<[u16; 2]>,
+    twins: Vec<Vec<u16>>,
     suspects: Vec<Saved>,
     bans: Vec<SavedBan>,
     memories: Vec<(IpAddr, u32, Moment)>,
@@ -60,7 +60,7 @@ impl Engine {
             twins: self
                 .twins
                 .iter()
-                .map(|twins| twins.map(|source| source.0))
+                .map(|twins| twins.iter().map(|source| source.0).collect())
                 .collect(),
             suspects: self.table.iter().map(|(_, suspect)| suspect.save()).collect(),
             bans: self
@@ -100,7 +100,7 @@ impl Engine {
         engine.twins = snapshot
             .twins
             .into_iter()
-            .map(|twins| twins.map(SourceId))
+            .map(|twins| twins.into_iter().map(SourceId).collect())
             .collect();
         for saved in snapshot.suspects {
             engine.table.insert(Suspect::restored(saved));

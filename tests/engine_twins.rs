@@ -1,0 +1,175 @@
+//! Several sources of one PBX: each try counts once, whichever of them tells of it first.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers outside test functions"
+)]
+
+mod engine_world;
+
+use engine_world::{event, ip, start};
+use proptest::prelude::*;
+use ringfence::engine::{Engine, Policy};
+use ringfence_event::{Cause, Moment, Peer, SecurityEvent, Service, SourceId, Span, Text, Transport};
+
+const SOCKET: SourceId = SourceId(0);
+const SECURITY: SourceId = SourceId(1);
+const MESSAGES: SourceId = SourceId(2);
+
+/// What somebody tries.
+#[derive(Clone, Debug)]
+struct Try {
+    pause: u64,
+    host: u8,
+    account: u8,
+    service: Service,
+    unknown: bool,
+    /// How long after the try each source tells of it, in milliseconds.
+    lags: [u64; 3],
+}
+
+fn any_tries() -> impl Strategy<Value = Vec<Try>> {
+    let service = prop::sample::select(vec![Service::PjSip, Service::ChanSip, Service::Ami]);
+    let lag = || prop_oneof![4 => Just(0_u64), 4 => 0..20_u64, 1 => 0..2_000_u64];
+    let one = (
+        prop_oneof![2 => Just(0_u64), 2 => 0..50_u64, 1 => 0..700_u64],
+        0..2_u8,
+        0..2_u8,
+        service,
+        any::<bool>(),
+        [lag(), lag(), lag()],
+    );
+    let one = one.prop_map(|(pause, host, account, service, unknown, lags)| Try {
+        pause,
+        host,
+        account,
+        service,
+        unknown,
+        lags,
+    });
+    prop::collection::vec(one, 0..30)
+}
+
+/// What the manager interface says of it; the security log says the same.
+fn in_full(one: &Try, id: usize) -> Vec<SecurityEvent> {
+    let (addr, name, call) = (
+        format!("198.51.100.{}", one.host),
+        format!("user{}", one.account),
+        format!("call{id}"),
+    );
+    let tell = |cause, name: &str| SecurityEvent {
+        service: one.service,
+        ..event(&addr, cause, name, &call)
+    };
+    match (one.service, one.unknown) {
+        (Service::Ami, false) => vec![tell(Cause::WrongPassword, &name)],
+        (Service::Ami, true) => vec![tell(Cause::UnknownAccount, &name)],
+        (Service::PjSip, true) => vec![
+            tell(Cause::UnknownAccount, &name),
+            tell(Cause::Challenged, &name),
+            tell(Cause::UnknownAccount, &name),
+            tell(Cause::UnknownAccount, ""),
+        ],
+        _ => vec![tell(Cause::Challenged, &name), tell(Cause::WrongPassword, &name)],
+    }
+}
+
+/// What the messages say of it: no challenge, and at most services no dialogue and no port.
+fn in_words(one: &Try, id: usize) -> Vec<SecurityEvent> {
+    let full = in_full(one, id).into_iter();
+    let mut events: Vec<_> = full.filter(|event| event.cause != Cause::Challenged).collect();
+    for event in &mut events {
+        if one.service != Service::PjSip {
+            event.dialogue = Text::EMPTY;
+        }
+        if one.service == Service::Ami {
+            event.peer = Peer::new(event.peer.addr(), 0, Transport::Tcp);
+        }
+    }
+    events
+}
+
+/// Every source's events in its own order, each with the moment it is told at.
+fn told(tries: &[Try], sources: &[SourceId]) -> Vec<(Moment, SecurityEvent)> {
+    let mut all = Vec::new();
+    for source in sources {
+        let (mut at, mut latest) = (start(), start());
+        for (id, one) in tries.iter().enumerate() {
+            at = at + Span::from_millis(one.pause);
+            let lag = one.lags[usize::from(source.0)];
+            latest = latest.max(at + Span::from_millis(lag));
+            let events = if *source == MESSAGES {
+                in_words(one, id)
+            } else {
+                in_full(one, id)
+            };
+            for event in events {
+                all.push((
+                    latest,
+                    SecurityEvent {
+                        source: *source,
+                        ..event
+                    },
+                ));
+            }
+        }
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all
+}
+
+/// How much each jail counts at each address in the end; no jail bans.
+fn counts(tries: &[Try], sources: &[SourceId]) -> Vec<String> {
+    let mut policy = Policy::default();
+    for jail in &mut policy.jails {
+        jail.maxretry = 900;
+        jail.findtime = Span::from_secs(3600);
+    }
+    let mut engine = Engine::new(policy, 1);
+    engine.watch_together(vec![vec![SOCKET, SECURITY, MESSAGES]]);
+    let mut out = Vec::new();
+    for (at, event) in told(tries, sources) {
+        engine.observe(at, &event, &mut out);
+    }
+    assert_eq!(out, []);
+    let mut counts = Vec::new();
+    for host in 0..2 {
+        let addr = format!("198.51.100.{host}");
+        for count in engine.dossier(start(), ip(&addr)).counts {
+            if count.count > 0 {
+                counts.push(format!("{addr} {} {}", count.jail, count.count));
+            }
+        }
+    }
+    counts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_try_counts_once(tries in any_tries()) {
+        let alone = counts(&tries, &[SOCKET]);
+        prop_assert_eq!(&counts(&tries, &[SOCKET, SECURITY]), &alone, "the security log beside");
+        prop_assert_eq!(&counts(&tries, &[SOCKET, MESSAGES]), &alone, "the messages beside");
+        prop_assert_eq!(&counts(&tries, &[SOCKET, SECURITY, MESSAGES]), &alone, "all three");
+    }
+}
+
+#[test]
+fn what_happened_before_counts_where_it_belongs() {
+    let mut engine = Engine::new(Policy::default(), 1);
+    let mut out = Vec::new();
+    let now = start() + Span::from_secs(3600);
+    let guess = |id: u64| event("198.51.100.7", Cause::WrongPassword, "bob", &format!("call{id}"));
+    // ten tries in an hour, the last of them in the last ten minutes
+    for id in 0..10 {
+        let happened = start() + Span::from_secs(90 + id * 360);
+        engine.observe_late(now, happened, &guess(id), &mut out);
+    }
+    assert_eq!(out, [], "ten minutes hold one of them");
+    for id in 10..14 {
+        engine.observe_late(now, now, &guess(id), &mut out);
+    }
+    assert_eq!(out.len(), 1, "with four more they are five");
+}
