@@ -92,9 +92,9 @@ pub struct StreamReport {
 pub struct HealthReport {
     /// The source's configured name.
     pub name: String,
-    /// Its kind: `asterisk` or `freeswitch`.
+    /// Its kind: `asterisk`, `freeswitch`, `log` beside one of them, or `logfile`.
     pub kind: String,
-    /// Where it connects to.
+    /// Where it connects to, or what it reads.
     pub address: String,
     /// What it is doing.
     pub state: State,
@@ -122,6 +122,21 @@ pub struct HealthReport {
     pub instance: String,
     /// How often the PBX was seen to have been started anew.
     pub restarts: u64,
+    /// The time of which everything that the PBX told has reached us: from the present connection's beginning until its latest
+    /// sign of life.
+    #[serde(skip)]
+    pub covered: (Moment, Moment),
+}
+
+/// What a source's connection has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// Since when everything has reached us.
+    pub from: Moment,
+    /// And until when; equal to `from` while nothing is known.
+    pub until: Moment,
+    /// Whether events are proven to flow.
+    pub flows: bool,
 }
 
 /// A source's health, written by the source, read by `status`.
@@ -144,6 +159,26 @@ impl Health {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// A new connection brings everything that is told from `now` on.
+    pub fn begin_cover(&self, now: Moment) {
+        self.update(|report| report.covered = (now, now));
+    }
+
+    /// Everything told before `moment` has reached us.
+    pub fn cover_until(&self, moment: Moment) {
+        self.update(|report| report.covered.1 = report.covered.1.max(moment));
+    }
+
+    /// What the present connection has brought so far.
+    pub fn covered(&self) -> Covered {
+        let report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Covered {
+            from: report.covered.0,
+            until: report.covered.1,
+            flows: report.state == State::Watching,
+        }
+    }
+
     /// Connected anew, and nothing proven yet. What was wrong stands until it is known to be over: every try would log it anew
     /// otherwise.
     pub fn prove(&self, now: Moment) {
@@ -164,8 +199,10 @@ impl Health {
         report.state = state;
         problem.clone_into(&mut report.problem);
         let (name, address) = (report.name.clone(), report.address.clone());
+        let reads = report.kind.starts_with("log");
         drop(report);
         match state {
+            State::Watching if reads => tracing::info!(source = name, address, "reading"),
             State::Watching => tracing::info!(
                 source = name,
                 address,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use ringfence::cli::recording::{Format, Outcome, Recording};
 use ringfence::engine::{Engine, Policy, Target, Verdict};
-use ringfence_event::{SecurityEvent, Service, SourceId};
+use ringfence_event::{SecurityEvent, SourceId};
 use ringfence_seclog::asterisk::{Assembler, Mapped, Said, Told};
 use ringfence_seclog::time::Clock;
 

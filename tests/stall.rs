@@ -113,6 +113,7 @@ fn run(program: &str, arguments: &[&str]) {
 
 fn config(folder: &Path, disk: &Path, address: SocketAddr) -> Config {
     Config {
+        logs: Vec::new(),
         sources: vec![Settings::Freeswitch(EslSettings {
             name: "fs1".into(),
             host: address.ip().to_string(),

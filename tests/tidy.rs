@@ -23,7 +23,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fence", &["engine", "clock"]),
     ("store", &["engine", "clock", "place"]),
     ("admin", &["engine", "clock", "health"]),
-    ("config", &["engine", "clock", "source", "fence", "store"]),
+    (
+        "config",
+        &["engine", "clock", "filter", "source", "fence", "store"],
+    ),
     (
         "daemon",
         &[

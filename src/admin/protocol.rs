@@ -103,9 +103,9 @@ pub struct StatusView {
 pub struct SourceView {
     /// The source's configured name.
     pub name: String,
-    /// Its kind: `asterisk` or `freeswitch`.
+    /// Its kind: `asterisk`, `freeswitch`, `log` beside one of them, or `logfile`.
     pub kind: String,
-    /// Where it connects to.
+    /// Where it connects to, or what it reads.
     pub address: String,
     /// What it is doing.
     pub state: State,

@@ -5,11 +5,14 @@ use std::path::Path;
 use ringfence_event::Span;
 
 use super::findings::Issue;
+use super::logs;
 use super::pbx::{self, Names};
 use super::place::At;
 use super::secret;
 use super::section::Section;
+use super::tree::Value;
 use crate::source::esl::EslSettings;
+use crate::source::log::{Grammar, WatchedLog};
 
 /// FreeSWITCH's port for the event socket.
 const PORT: u16 = 8021;
@@ -19,17 +22,25 @@ const PROBE: Span = Span::from_secs(10);
 const WELL_KNOWN: &str = "ClueCon";
 
 /// Reads every `[[freeswitch]]`, whichever file it stands in.
-pub(super) fn read(top: &mut Section<'_>, credentials: Option<&Path>, names: &mut Names) -> Vec<EslSettings> {
+pub(super) fn read(
+    top: &mut Section<'_>,
+    credentials: Option<&Path>,
+    names: &mut Names,
+) -> Vec<(EslSettings, Option<WatchedLog>)> {
     pbx::read(top, "freeswitch", |section| one(section, credentials, names))
 }
 
-fn one(mut section: Section<'_>, credentials: Option<&Path>, names: &mut Names) -> Option<EslSettings> {
+fn one(
+    mut section: Section<'_>,
+    credentials: Option<&Path>,
+    names: &mut Names,
+) -> Option<(EslSettings, Option<WatchedLog>)> {
     let name = pbx::name(&mut section, names);
     let place = section.place();
     let address = pbx::address(&mut section, PORT);
     let user = section.text("user").map(|text| user_of(&section, text));
     let password = secret::read(&mut section, &secret::PASSWORD, credentials);
-    let log = section.flag("log");
+    let (stream, log) = log(&mut section, name.as_deref());
     let probe = pbx::pulse(&mut section, "probe", Span::from_secs(1));
     if let (Some((host, _)), Some(password)) = (&address, &password)
         && !pbx::is_loopback(host)
@@ -58,15 +69,31 @@ fn one(mut section: Section<'_>, credentials: Option<&Path>, names: &mut Names) 
         None => None,
         Some(user) => Some(user?),
     };
-    Some(EslSettings {
+    let settings = EslSettings {
         name: name?,
         host,
         port: port.unwrap_or(PORT),
         user,
         password: password?,
-        log: log.is_none_or(|log| log.value),
+        log: stream,
         probe: probe.map_or(PROBE, |probe| probe.value),
-    })
+    };
+    Some((settings, log))
+}
+
+/// Whether the log is read over the connection, and which files of it are read besides: `log = false` or `log = { … }`.
+fn log(section: &mut Section<'_>, name: Option<&str>) -> (bool, Option<WatchedLog>) {
+    let table = section.entry("log").and_then(|entry| match &entry.node.value {
+        Value::Table(table) => Some(table),
+        _ => None,
+    });
+    let Some(table) = table else {
+        return (section.flag("log").is_none_or(|log| log.value), None);
+    };
+    // what else stands there is read with the files
+    let mut inside = Section::new(section.findings, table, format!("log in {}", section.title()));
+    let stream = inside.flag("stream").is_none_or(|stream| stream.value);
+    (stream, logs::of_pbx(section, name, Grammar::Freeswitch))
 }
 
 /// A user of the directory; the protocol gives it no way to hold a colon or a space.

@@ -13,6 +13,7 @@ mod freeswitch;
 mod ignoreip;
 mod jails;
 mod layers;
+mod logs;
 mod mask;
 mod pbx;
 mod place;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::{Limits, Policy};
 use crate::fence::FenceSettings;
 use crate::source::Settings;
+use crate::source::log::WatchedLog;
 use crate::store::StoreSettings;
 
 pub use daemon::{ControlSettings, LogSettings, LogTarget};
@@ -48,6 +50,8 @@ pub type Warning = Finding;
 pub struct Config {
     /// The PBXes to watch.
     pub sources: Vec<Settings>,
+    /// The logs to read, theirs and others.
+    pub logs: Vec<WatchedLog>,
     /// Jails, tenants, limits, and the addresses and prefixes of `ignoreip`. Its `own` addresses are for the daemon to fill in.
     pub policy: Policy,
     /// The DNS names of `ignoreip`, in lower case: for the daemon to resolve, again and again.
@@ -127,15 +131,23 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
     let mut names = Vec::new();
     let asterisk = asterisk::read(&mut top, credentials, &mut names);
     let freeswitch = freeswitch::read(&mut top, credentials, &mut names);
+    let others = logs::read(&mut top, &mut names);
+    let (mut sources, mut logs) = (Vec::new(), Vec::new());
+    for (settings, log) in asterisk {
+        sources.push(Settings::Asterisk(settings));
+        logs.extend(log);
+    }
+    for (settings, log) in freeswitch {
+        sources.push(Settings::Freeswitch(settings));
+        logs.extend(log);
+    }
+    logs.extend(others);
     let jails = jails::read(&mut top);
     let tenants = tenants::read(&mut top, &jails);
     let limits: Limits = daemon::limits(&mut top);
     let config = Config {
-        sources: asterisk
-            .into_iter()
-            .map(Settings::Asterisk)
-            .chain(freeswitch.into_iter().map(Settings::Freeswitch))
-            .collect(),
+        sources,
+        logs,
         policy: Policy {
             jails,
             ignore: ignored.nets,
@@ -149,15 +161,18 @@ fn read(findings: &Findings<'_>, tree: &tree::Table, env: &[(String, String)], u
         control: daemon::control(&mut top),
         log: daemon::log(&mut top, variable("JOURNAL_STREAM").is_some()),
     };
-    let watches = tree.find("asterisk").is_some() || tree.find("freeswitch").is_some();
+    let watches = ["asterisk", "freeswitch", "logfile"]
+        .iter()
+        .any(|key| tree.find(key).is_some());
     if !watches && !unreadable && !findings.sources.any_broken() {
         findings.push(
             Issue::nowhere(
                 Weight::Warning,
-                "no [[asterisk]] and no [[freeswitch]]: nothing is watched",
+                "no [[asterisk]], no [[freeswitch]] and no [[logfile]]: nothing is watched",
             )
             .help("add `[[asterisk]]` with name, address, username and secret_file")
-            .help("or `[[freeswitch]]` with name, address and password_file"),
+            .help("or `[[freeswitch]]` with name, address and password_file")
+            .help("or `[[logfile]]` with name, files and format"),
         );
     }
     top.finish();

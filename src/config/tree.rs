@@ -86,7 +86,7 @@ impl Table {
 
 /// Top-level lists to which a further file adds: leaving out an address that the main file trusts, a PBX that it
 /// watches or a customer that it knows would be the worst surprise.
-const ADDITIVE: [&str; 4] = ["ignoreip", "asterisk", "freeswitch", "tenant"];
+const ADDITIVE: [&str; 5] = ["ignoreip", "asterisk", "freeswitch", "logfile", "tenant"];
 
 fn merge_node(old: &mut Entry, new: Entry, additive: bool) {
     match (&mut old.node.value, new.node.value) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ringfence_event::{Moment, Span};
 
 use super::enforcer::{Enforcer, Look};
-use super::inbox::{Delivery, Inbox};
+use super::inbox::{Delivery, Inbox, Read};
 use super::latency::Latency;
 use super::request::{Commanded, CoreStatus, Request};
 use super::witness::Witness;
@@ -127,9 +127,10 @@ impl Core {
     /// a microsecond, a transaction several.
     fn judge(&mut self, now: Moment, delivery: &Delivery) {
         let mut read = Vec::new();
-        for (stopwatch, event) in &delivery.events {
-            self.engine.observe(now, event, &mut self.verdicts);
-            read.resize(self.verdicts.len(), Some(*stopwatch));
+        for Read { since, late, event } in &delivery.events {
+            let happened = event.at.filter(|_| *late).unwrap_or(now);
+            self.engine.observe_late(now, happened, event, &mut self.verdicts);
+            read.resize(self.verdicts.len(), Some(*since));
         }
         self.carry_out(now, &read, delivery);
     }
@@ -144,8 +145,8 @@ impl Core {
         }
         took.resize(self.verdicts.len(), None);
         if let Some(witness) = &mut self.witness {
-            for (_, event) in &because.events {
-                witness.saw(now, event);
+            for read in &because.events {
+                witness.saw(now, &read.event);
             }
             for (verdict, took) in self.verdicts.iter().zip(&took) {
                 witness.decided(now, verdict, *took);

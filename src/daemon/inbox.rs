@@ -25,7 +25,7 @@ pub struct Inbox {
 #[derive(Debug, Default)]
 struct Waiting {
     /// By source.
-    events: Vec<VecDeque<(Stopwatch, SecurityEvent)>>,
+    events: Vec<VecDeque<Read>>,
     /// In all of them.
     count: usize,
     /// The source that is asked first the next time.
@@ -36,11 +36,22 @@ struct Waiting {
     closed: bool,
 }
 
+/// An event that was read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// Started when it was read from the wire.
+    pub since: Stopwatch,
+    /// Whether it is told of late, and counts at the moment it carries.
+    pub late: bool,
+    /// What was read.
+    pub event: SecurityEvent,
+}
+
 /// What one [`Inbox::wait`] brought.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Events in the order they came, each with a stopwatch started when it was read from the wire.
-    pub events: Vec<(Stopwatch, SecurityEvent)>,
+    /// Events in the order they came.
+    pub events: Vec<Read>,
     /// Requests in the order they came.
     pub requests: Vec<Request>,
 }
@@ -53,6 +64,26 @@ impl Inbox {
             return;
         }
         waiting.requests.push_back(request);
+        let asleep = waiting.asleep;
+        drop(waiting);
+        if asleep {
+            self.wake.notify_one();
+        }
+    }
+
+    fn put(&self, events: &mut Vec<SecurityEvent>, late: bool) {
+        if events.is_empty() {
+            return;
+        }
+        let since = Stopwatch::start();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            events.clear();
+        }
+        for event in events.drain(..) {
+            waiting.put(Read { since, late, event });
+        }
+        // the core thread should find the lock free when it wakes
         let asleep = waiting.asleep;
         drop(waiting);
         if asleep {
@@ -107,7 +138,7 @@ impl Inbox {
 }
 
 impl Waiting {
-    fn put(&mut self, read: Stopwatch, event: SecurityEvent) {
+    fn put(&mut self, read: Read) {
         if self.count == EVENTS {
             let longest = self.events.iter_mut().max_by_key(|queue| queue.len());
             if longest.and_then(VecDeque::pop_front).is_some() {
@@ -115,18 +146,18 @@ impl Waiting {
                 self.dropped += 1;
             }
         }
-        let source = usize::from(event.source.0);
+        let source = usize::from(read.event.source.0);
         if self.events.len() <= source {
             self.events.resize_with(source + 1, VecDeque::new);
         }
         if let Some(queue) = self.events.get_mut(source) {
-            queue.push_back((read, event));
+            queue.push_back(read);
             self.count += 1;
         }
     }
 
     /// Moves at most `limit` events, each source's in their order, as many of one source as of another.
-    fn deliver(&mut self, limit: usize, events: &mut Vec<(Stopwatch, SecurityEvent)>) {
+    fn deliver(&mut self, limit: usize, events: &mut Vec<Read>) {
         let sources = self.events.iter().filter(|queue| !queue.is_empty()).count();
         let each = limit.div_ceil(sources.max(1));
         for _ in 0..self.events.len() {
@@ -146,23 +177,11 @@ impl Waiting {
 
 impl EventSink for Inbox {
     fn take(&self, events: &mut Vec<SecurityEvent>) {
-        if events.is_empty() {
-            return;
-        }
-        let read = Stopwatch::start();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.closed {
-            events.clear();
-        }
-        for event in events.drain(..) {
-            waiting.put(read, event);
-        }
-        // the core thread should find the lock free when it wakes
-        let asleep = waiting.asleep;
-        drop(waiting);
-        if asleep {
-            self.wake.notify_one();
-        }
+        self.put(events, false);
+    }
+
+    fn take_late(&self, events: &mut Vec<SecurityEvent>) {
+        self.put(events, true);
     }
 }
 
@@ -203,7 +222,7 @@ mod tests {
         assert_eq!(inbox.dropped(), u64::from(more));
         let mut delivery = Delivery::default();
         inbox.wait(None, 1, &mut delivery);
-        assert_eq!(delivery.events[0].1, event(more));
+        assert_eq!(delivery.events[0].event, event(more));
     }
 
     #[test]
@@ -225,7 +244,7 @@ mod tests {
             "five of the noisy one, both of the quiet one"
         );
         loop {
-            for (_, event) in &delivery.events {
+            for Read { event, .. } in &delivery.events {
                 if event.source == SourceId(3) {
                     of_quiet.push(event.clone());
                 } else {

@@ -15,6 +15,7 @@ mod request;
 mod restore;
 mod running;
 mod signals;
+mod source;
 mod sources;
 mod start;
 mod witness;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::addresses::{Names, as_nets};
 use super::inbox::Inbox;
 use super::request::{Refence, Request, ask};
+use super::source::Wanted;
 use super::sources::Sources;
 use super::start::Setup;
 use crate::clock::Clock;
@@ -71,12 +72,26 @@ impl Running {
         // addresses that must never be banned are known before anything new is watched
         self.config = new;
         self.look_around().await;
-        self.sources.become_these(&self.config.sources);
+        self.watch_these().await;
         tracing::info!("reloaded");
         for note in &notes {
             tracing::warn!("{note}");
         }
         Ok(notes)
+    }
+
+    /// Makes the configured sources run.
+    pub async fn watch_these(&mut self) {
+        let wanted = Wanted {
+            pbxes: &self.config.sources,
+            logs: &self.config.logs,
+        };
+        let twins = self.sources.enrol(&wanted);
+        ask(&self.inbox, |answer| {
+            Request::Command(Command::WatchTogether(twins), answer)
+        })
+        .await;
+        self.sources.become_these(&wanted);
     }
 
     /// Looks up what can change and must never be banned, and hands it to the engine.

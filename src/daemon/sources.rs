@@ -1,39 +1,40 @@
 //! The sources that run now: started, replaced on reload, stopped.
 //!
-//! They run on a thread of their own: whatever else the daemon does (answering an admin, reading its configuration), the
+//! They run on threads of their own: whatever else the daemon does (answering an admin, reading its configuration), the
 //! sockets are read. FreeSWITCH freezes while they are not.
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringfence_event::SourceId;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 
 use super::inbox::Inbox;
+use super::source::{Settings, Source, Wanted};
 use crate::clock::Clock;
-use crate::health::{Health, HealthReport, State, StreamState};
-use crate::source::Settings;
+use crate::health::Health;
+use crate::source::log::{Desk, Grammar, Pbx};
+use crate::store::Store;
 
-/// Every source that was ever started, by its id: an id is never given to another name, so that old evidence keeps its
-/// source.
+/// A file system that hangs must not hang the stop.
+const STOP: Duration = Duration::from_secs(2);
+
+/// Every source that was ever started.
 pub struct Sources {
     clock: Clock,
     inbox: Arc<Inbox>,
+    store: Arc<Store>,
     known: Vec<Source>,
+    /// By [`SourceId`]: an id is never given to another name, so that old evidence keeps its source.
+    names: Vec<String>,
     /// `None` only while it is being dropped.
     readers: Option<Runtime>,
 }
 
-struct Source {
-    settings: Settings,
-    health: Health,
-    task: Option<JoinHandle<()>>,
-}
-
 impl Sources {
     /// No source yet, and a thread for them.
-    pub fn new(clock: Clock, inbox: Arc<Inbox>) -> io::Result<Self> {
+    pub fn new(clock: Clock, inbox: Arc<Inbox>, store: Arc<Store>) -> io::Result<Self> {
         let readers = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("readers")
@@ -42,112 +43,156 @@ impl Sources {
         Ok(Self {
             clock,
             inbox,
+            store,
             known: Vec::new(),
+            names: Vec::new(),
             readers: Some(readers),
         })
     }
 
-    /// Makes exactly `wanted` run. A source that watches and whose settings stay the same goes on without a break. One that
-    /// waits before its next try tries at once, and one that lacks permissions logs in again, which is when they are read:
-    /// the admin may just have mended the PBX.
-    pub fn become_these(&mut self, wanted: &[Settings]) {
-        for source in &mut self.known {
-            let same = wanted.iter().any(|settings| settings.same(&source.settings));
-            if !same || !source.sees_all() {
-                source.stop(self.clock);
+    /// Gives every one of `wanted` its ids, and answers which of these watch the same PBX; the engine must know before they run.
+    pub fn enrol(&mut self, wanted: &Wanted) -> Vec<Vec<SourceId>> {
+        for settings in wanted.settings() {
+            if self.position(settings.name()).is_none() {
+                let ids = [self.new_id(settings.name()), self.new_id(settings.name())];
+                self.known.push(Source::new(ids, settings, self.clock));
             }
         }
-        for settings in wanted {
-            let at = self
-                .known
-                .iter()
-                .position(|source| source.settings.name() == settings.name());
-            if at
-                .and_then(|at| self.known.get(at))
-                .is_some_and(|source| source.task.is_some())
-            {
+        let of = |name: &str| self.position(name).and_then(|at| self.known.get(at));
+        let mut twins: Vec<Vec<SourceId>> = Vec::new();
+        for log in wanted.logs {
+            let Some(source) = of(&log.name) else { continue };
+            if matches!(log.grammar, Grammar::Filter { .. }) {
                 continue;
             }
-            let health = fresh_health(settings, self.clock);
-            let task = self.spawn(at.unwrap_or(self.known.len()), settings, &health);
-            let source = Source {
-                settings: settings.clone(),
-                health,
-                task,
-            };
-            match at.and_then(|at| self.known.get_mut(at)) {
-                Some(known) => *known = source,
-                None => self.known.push(source),
+            let pbx = log.of.as_deref().and_then(of);
+            let pbx = pbx.and_then(|pbx| pbx.ids().first().copied());
+            let all = pbx.into_iter().chain(source.ids());
+            twins.push(all.collect());
+        }
+        twins
+    }
+
+    fn new_id(&mut self, name: &str) -> SourceId {
+        self.names.push(name.to_owned());
+        SourceId(u16::try_from(self.names.len() - 1).unwrap_or(u16::MAX))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.known
+            .iter()
+            .position(|source| source.settings().name() == name)
+    }
+
+    /// Makes exactly `wanted` run, all of which are enrolled. A source that watches and whose settings stay the same goes on without
+    /// a break. One that waits before its next try tries at once, and one that lacks permissions logs in again, which is when
+    /// they are read: the admin may just have mended the PBX.
+    pub fn become_these(&mut self, wanted: &Wanted) {
+        let mut changed = Vec::new();
+        for source in &mut self.known {
+            let same = wanted.settings().any(|settings| settings.same(source.settings()));
+            if !same || !source.sees_all() {
+                source.stop(self.clock);
+                changed.push(source.settings().name().to_owned());
             }
+        }
+        // a log looks at the health of its PBX, which a new connection replaces
+        let follows = |source: &Source| {
+            let of = source.settings().pbx();
+            of.is_some_and(|of| changed.iter().any(|name| name == of))
+        };
+        for source in self.known.iter_mut().filter(|source| follows(source)) {
+            source.stop(self.clock);
+        }
+        // sockets first: their logs need their health
+        for settings in wanted.settings() {
+            let Some(at) = self.position(settings.name()) else {
+                continue;
+            };
+            if self.known.get(at).is_some_and(Source::runs) {
+                continue;
+            }
+            if let Some(source) = self.known.get_mut(at) {
+                *source = Source::new(source.all_ids(), settings, self.clock);
+            }
+            self.spawn(at);
         }
     }
 
-    /// Starts sources again whose task has ended by itself, which only a defect of ours can cause.
+    /// Starts sources again whose task or thread has ended by itself, which only a defect of ours can cause.
     pub fn revive(&mut self) {
         for at in 0..self.known.len() {
-            let Some(source) = self.known.get(at) else {
+            let Some(source) = self.known.get_mut(at) else {
                 continue;
             };
-            if !source.task.as_ref().is_some_and(JoinHandle::is_finished) {
+            if !source.has_ended() {
                 continue;
             }
             tracing::error!(
-                source = source.settings.name(),
+                source = source.settings().name(),
                 "its reader ended by itself and is started again: please report this"
             );
-            let task = self.spawn(at, &source.settings, &source.health);
-            if let Some(source) = self.known.get_mut(at) {
-                source.task = task;
-            }
+            self.spawn(at);
         }
     }
 
-    fn spawn(&self, at: usize, settings: &Settings, health: &Health) -> Option<JoinHandle<()>> {
-        let id = SourceId(u16::try_from(at).unwrap_or(u16::MAX));
-        let watching = settings
-            .clone()
-            .run(id, health.clone(), self.clock, Arc::clone(&self.inbox));
-        Some(self.readers.as_ref()?.spawn(watching))
+    fn spawn(&mut self, at: usize) {
+        let pbx = self
+            .known
+            .get(at)
+            .and_then(|source| source.settings().pbx())
+            .and_then(|name| self.position(name))
+            .and_then(|at| self.known.get(at))
+            .and_then(|source| {
+                let Settings::Pbx(settings) = source.settings() else {
+                    return None;
+                };
+                Some(Pbx {
+                    health: source.health().clone(),
+                    pulse: settings.pulse(),
+                })
+            });
+        let (Some(source), Some(readers)) = (self.known.get_mut(at), self.readers.as_ref()) else {
+            return;
+        };
+        let desk = Desk {
+            ids: source.all_ids(),
+            health: source.health().clone(),
+            pbx,
+            clock: self.clock,
+            places: Arc::clone(&self.store),
+            sink: Arc::clone(&self.inbox),
+        };
+        source.start(desk, readers.handle());
     }
 
     /// The health of every source that is meant to run.
     pub fn healths(&self) -> Vec<Health> {
         self.known
             .iter()
-            .filter(|source| source.task.is_some())
-            .map(|source| source.health.clone())
+            .filter(|source| source.runs())
+            .map(|source| source.health().clone())
             .collect()
     }
 
     /// Names by [`SourceId`].
     pub fn names(&self) -> Vec<String> {
-        self.known
-            .iter()
-            .map(|source| source.settings.name().to_owned())
-            .collect()
+        self.names.clone()
     }
 
-    /// Stops every source.
-    pub fn stop(&mut self) {
+    /// Stops every source. What logs were read until now is handed over and their places are kept when this returns; that may wait
+    /// for a disk.
+    pub async fn stop(&mut self) {
+        let mut logs = Vec::new();
         for source in &mut self.known {
-            source.stop(self.clock);
+            logs.extend(source.stop(self.clock));
         }
-    }
-}
-
-impl Source {
-    /// Whether it watches all that it was asked to, as far as permissions go.
-    fn sees_all(&self) -> bool {
-        let report = self.health.report();
-        let lacking = |state| matches!(state, StreamState::Refused | StreamState::Unproven);
-        report.state == State::Watching && !report.streams.iter().any(|stream| lacking(stream.state))
-    }
-
-    fn stop(&mut self, clock: Clock) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-            self.health.enter(clock.now(), State::Stopped, "");
-        }
+        let waited = tokio::task::spawn_blocking(move || {
+            for log in logs {
+                log.stop(STOP);
+            }
+        });
+        let _ = waited.await;
     }
 }
 
@@ -158,14 +203,4 @@ impl Drop for Sources {
             readers.shutdown_background();
         }
     }
-}
-
-fn fresh_health(settings: &Settings, clock: Clock) -> Health {
-    Health::new(HealthReport {
-        name: settings.name().to_owned(),
-        kind: settings.kind().into(),
-        address: format!("{}:{}", settings.host(), settings.port()),
-        since: clock.now(),
-        ..HealthReport::default()
-    })
 }

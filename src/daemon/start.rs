@@ -137,9 +137,11 @@ impl Daemon {
             begun.elapsed().as_millis()
         );
         let inbox = Arc::new(Inbox::default());
-        let sources = Sources::new(clock, Arc::clone(&inbox)).map_err(|error| StartError::System {
-            what: "the readers' thread",
-            error,
+        let sources = Sources::new(clock, Arc::clone(&inbox), Arc::clone(&store)).map_err(|error| {
+            StartError::System {
+                what: "the readers' thread",
+                error,
+            }
         })?;
         let watch = watch(&*fence, &inbox);
         let enforcer = Enforcer::new(fence, proven);
@@ -211,7 +213,7 @@ impl Daemon {
             watch,
         };
         running.look_around().await;
-        running.sources.become_these(&running.config.sources);
+        running.watch_these().await;
         let (reload, mut reloads) = tokio::sync::mpsc::channel(4);
         let control = Arc::new(Control::new(
             clock,
@@ -263,7 +265,7 @@ impl Daemon {
             control.show(&running.sources, &running.unresolved, &running.config);
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        running.sources.stop();
+        running.sources.stop().await;
         admin.abort();
         running.watch = None;
         inbox.request(Request::Stop);

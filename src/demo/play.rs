@@ -101,6 +101,7 @@ pub fn perform(out: &mut dyn Write, json: bool, pause: Duration) -> Result<Outco
 fn config(folder: &std::path::Path, sources: Vec<Settings>, backend: Backend) -> Config {
     Config {
         sources,
+        logs: Vec::new(),
         fence: FenceSettings {
             backend,
             ..FenceSettings::default()

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use ringfence_event::{Moment, Span};
+use ringfence_event::{Moment, SourceId, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Ban, EvidenceEvent, Target};
@@ -28,6 +28,8 @@ pub enum Command {
     Resolved(Vec<IpNet>),
     /// This machine's and the PBXes' addresses as they are now; replaces the previous list and lifts bans likewise.
     Own(Vec<IpAddr>),
+    /// Which sources watch the same PBX, see [`Engine::watch_together`](super::Engine::watch_together).
+    WatchTogether(Vec<Vec<SourceId>>),
 }
 
 /// What a command did.

@@ -77,6 +77,8 @@ pub struct Engine {
     shields: Shields,
     resolved: Vec<IpNet>,
     twins: Vec<Vec<SourceId>>,
+    /// By source: which one stands for its PBX, and which of that one's lanes it is.
+    lanes: Vec<Option<(SourceId, u8)>>,
     key: Key,
     table: Table,
     bans: Bans,
@@ -127,6 +129,7 @@ impl Engine {
             shields: Shields::new(&policy.tenants),
             resolved: Vec::new(),
             twins: Vec::new(),
+            lanes: Vec::new(),
             key,
             table: Table::new(key),
             bans: Bans::default(),
@@ -150,6 +153,18 @@ impl Engine {
             sources.truncate(record::LANES);
         }
         twins.retain(|sources| sources.len() > 1);
+        self.lanes.clear();
+        for sources in &twins {
+            for (source, lane) in sources.iter().zip(0_u8..) {
+                let at = usize::from(source.0);
+                if self.lanes.len() <= at {
+                    self.lanes.resize(at + 1, None);
+                }
+                if let (Some(own), Some(first)) = (self.lanes.get_mut(at), sources.first()) {
+                    *own = Some((*first, lane));
+                }
+            }
+        }
         self.twins = twins;
     }
 
@@ -348,13 +363,10 @@ impl Engine {
 
     /// Which source stands for the PBX that `source` watches, which of its lanes it is, and whether it has others.
     fn lane(&self, source: SourceId) -> (SourceId, u8, bool) {
-        for twins in &self.twins {
-            if let Some(at) = twins.iter().position(|twin| *twin == source) {
-                let pbx = twins.first().copied().unwrap_or(source);
-                return (pbx, u8::try_from(at).unwrap_or_default(), true);
-            }
+        match self.lanes.get(usize::from(source.0)) {
+            Some(Some((pbx, lane))) => (*pbx, *lane, true),
+            _ => (source, 0, false),
         }
-        (source, 0, false)
     }
 
     /// Under which hash the event's account is known at its address, where that matters: for challenges and successes.

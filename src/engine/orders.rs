@@ -43,6 +43,10 @@ impl Engine {
                 self.policy.own = addrs;
                 Reply::Done(self.protect(out))
             }
+            Command::WatchTogether(twins) => {
+                self.watch_together(twins);
+                Reply::Done(0)
+            }
         }
     }
 

@@ -97,11 +97,12 @@ impl Engine {
             engine.policy.own = snapshot.own;
         }
         engine.resolved = snapshot.resolved;
-        engine.twins = snapshot
-            .twins
-            .into_iter()
-            .map(|twins| twins.into_iter().map(SourceId).collect())
-            .collect();
+        let twins = snapshot.twins.into_iter();
+        engine.watch_together(
+            twins
+                .map(|twins| twins.into_iter().map(SourceId).collect())
+                .collect(),
+        );
         for saved in snapshot.suspects {
             engine.table.insert(Suspect::restored(saved));
         }

@@ -4,6 +4,7 @@ pub mod ami;
 mod backoff;
 pub mod esl;
 pub mod journal;
+pub mod log;
 pub mod logfile;
 mod reach;
 
@@ -28,6 +29,9 @@ const WRITE: Duration = Duration::from_secs(5);
 pub trait EventSink: Send + Sync + 'static {
     /// Takes all `events`, leaving the vector empty.
     fn take(&self, events: &mut Vec<SecurityEvent>);
+
+    /// Takes all `events` likewise; they are told of late, and count at the moment they carry.
+    fn take_late(&self, events: &mut Vec<SecurityEvent>);
 }
 
 /// Why a session ended, with what the admin should know.
@@ -104,6 +108,14 @@ impl Settings {
         match self {
             Self::Asterisk(settings) => settings.port,
             Self::Freeswitch(settings) => settings.port,
+        }
+    }
+
+    /// How often it is proven to be alive.
+    pub fn pulse(&self) -> Duration {
+        match self {
+            Self::Asterisk(settings) => settings.ping.into(),
+            Self::Freeswitch(settings) => settings.probe.into(),
         }
     }
 

@@ -281,7 +281,7 @@ fn parse_target(text: &str) -> Option<Target> {
 }
 
 fn parse_proof(text: &str) -> Option<Proof> {
-    [Proof::None, Proof::Answered, Proof::Handshake]
+    [Proof::Claimed, Proof::None, Proof::Answered, Proof::Handshake]
         .into_iter()
         .find(|proof| proof.name() == text)
 }

@@ -17,6 +17,7 @@ mod guessing;
 mod healing;
 mod honest;
 mod injection;
+mod logs;
 mod manager;
 mod orders;
 mod reload;

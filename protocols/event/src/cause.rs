@@ -133,6 +133,8 @@ impl Service {
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Proof {
+    /// The address is only what the peer itself claimed in its message: nobody is banned for it unless an admin wants that.
+    Claimed,
     /// Nothing proves it: one spoofed UDP packet can make such an event.
     #[default]
     None,
@@ -146,6 +148,7 @@ impl Proof {
     /// The name used in records and reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Claimed => "claimed",
             Self::None => "none",
             Self::Answered => "answered",
             Self::Handshake => "handshake",
@@ -165,7 +168,7 @@ mod tests {
         for service in Service::ALL {
             assert_eq!(serde_json::to_value(service).unwrap(), service.name());
         }
-        for proof in [Proof::None, Proof::Answered, Proof::Handshake] {
+        for proof in [Proof::Claimed, Proof::None, Proof::Answered, Proof::Handshake] {
             assert_eq!(serde_json::to_value(proof).unwrap(), proof.name());
         }
     }
@@ -175,5 +178,6 @@ mod tests {
         assert!(Cause::WrongPassword > Cause::UnknownAccount);
         assert!(Cause::UnknownAccount > Cause::Challenged);
         assert!(Proof::Handshake > Proof::Answered && Proof::Answered > Proof::None);
+        assert!(Proof::None > Proof::Claimed);
     }
 }

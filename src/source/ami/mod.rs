@@ -38,6 +38,7 @@ pub async fn run<S: EventSink>(
                     session.version().clone_into(&mut report.version);
                 });
                 health.prove(clock.now());
+                health.begin_cover(clock.now());
                 Watcher::new(id, &settings, &health, clock, &*sink, session)
                     .watch(&mut backoff)
                     .await

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ringfence_ami::{Class, Mapped, Mapper};
-use ringfence_event::{SecurityEvent, SourceId, Text};
+use ringfence_event::{SecurityEvent, SourceId, Span, Text};
 use tokio::sync::oneshot;
 
 use super::pulse::Pulse;
@@ -23,6 +23,9 @@ pub const PROOF: Duration = Duration::from_secs(5);
 /// After this long without any security event a second login proves again that they flow. One login in five quiet minutes
 /// is little to ask of a PBX.
 const QUIET: Duration = Duration::from_mins(5);
+
+/// A Pong may overtake events that were fired so shortly before the Ping came.
+const OVERTAKEN: Duration = Duration::from_secs(2);
 
 /// One connection being watched.
 pub struct Watcher<'a, S> {
@@ -133,6 +136,9 @@ impl<'a, S: EventSink> Watcher<'a, S> {
                 report.ping_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             }
         });
+        if let Some(took) = round.pong {
+            self.health.cover_until(now - Span::from(took + OVERTAKEN));
+        }
     }
 
     /// What is due every second: Ping, and doubt.

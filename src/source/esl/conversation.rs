@@ -226,6 +226,11 @@ impl<'a> Conversation<'a> {
         self.heard = Stopwatch::start();
     }
 
+    /// How long ago the latest bytes came.
+    pub fn silent_for(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
     /// Sees what is due; to be called every second at least.
     pub fn beat(&mut self) -> Result<(), End> {
         if !self.ready {

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_event::{SecurityEvent, SourceId};
+use ringfence_event::{SecurityEvent, SourceId, Span};
 use secrecy::ExposeSecret;
 
 use crate::clock::{Clock, Stopwatch};
@@ -109,6 +109,9 @@ pub fn same(one: &EslSettings, other: &EslSettings) -> bool {
         && one.probe == other.probe
 }
 
+/// What comes now was fired after everything that was fired so long before it.
+const IN_ORDER: Duration = Duration::from_secs(2);
+
 /// One connection being watched.
 struct Watcher<'a, S> {
     id: SourceId,
@@ -154,6 +157,7 @@ impl<'a, S: EventSink> Watcher<'a, S> {
                 match state {
                     Some(StreamState::Flowing) => {
                         backoff.reset();
+                        self.health.begin_cover(self.clock.now());
                         self.health.enter(self.clock.now(), State::Watching, "");
                     }
                     Some(StreamState::Unproven) => {
@@ -212,6 +216,8 @@ impl<'a, S: EventSink> Watcher<'a, S> {
                 report.instance = core;
             }
         });
+        let heard = self.clock.now() - Span::from(talk.silent_for() + IN_ORDER);
+        self.health.cover_until(heard);
         if restarted {
             tracing::info!(source = self.settings.name, "FreeSWITCH was started anew");
         }
@@ -243,8 +249,6 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::Mutex;
 
-    use ringfence_event::Span;
-
     use super::*;
     use crate::health::HealthReport;
 
@@ -255,6 +259,10 @@ mod tests {
         fn take(&self, events: &mut Vec<SecurityEvent>) {
             *self.0.lock().unwrap() += events.len() as u64;
             events.clear();
+        }
+
+        fn take_late(&self, events: &mut Vec<SecurityEvent>) {
+            self.take(events);
         }
     }
 

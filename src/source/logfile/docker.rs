@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ringfence_event::Moment;
 use serde::Deserialize;
@@ -125,6 +126,14 @@ impl<S: LineSink> LineSink for DockerLines<S> {
 
     fn pause(&mut self) {
         self.sink.pause();
+    }
+
+    fn caught_up(&mut self) {
+        self.sink.caught_up();
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.sink.patience()
     }
 }
 

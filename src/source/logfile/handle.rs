@@ -45,6 +45,11 @@ impl Handle {
         let _ = (&mut self.ended).await;
     }
 
+    /// Whether the thread has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.ended.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+
     fn tell(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.wake = None;

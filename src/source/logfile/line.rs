@@ -1,6 +1,7 @@
 //! A line of a log, and who takes it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ringfence_event::Moment;
 
@@ -65,4 +66,12 @@ pub trait LineSink: Send + 'static {
     /// Everything that could be read now was handed over: a good moment to pass on what was gathered. It comes before a place
     /// is kept, so that what was gathered is not lost with a crash.
     fn pause(&mut self) {}
+
+    /// Everything was handed over that had been written before the source began: what comes from now on is being written now.
+    fn caught_up(&mut self) {}
+
+    /// How long until [`LineSink::pause`] should come, though no line comes; `None` when that does not matter.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }

@@ -97,6 +97,9 @@ impl<P: Places + ?Sized> Reader<P> {
             if !more || saved.elapsed() >= self.settings.pace.keep {
                 self.desk.sink.pause();
             }
+            if !more {
+                self.desk.sink.caught_up();
+            }
             if saved.elapsed() >= self.settings.pace.keep {
                 self.keep();
                 saved = Stopwatch::start();
@@ -115,6 +118,7 @@ impl<P: Places + ?Sized> Reader<P> {
             } else {
                 patience
             };
+            let patience = patience.min(self.desk.sink.patience().unwrap_or(patience));
             scan |= self.watch.wait(&stop.wake, patience).folder;
         }
         if self.lease.is_mine() {

@@ -1,0 +1,264 @@
+//! Takes the lines of one log and hands on what they say.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ringfence_event::{Moment, Proof, SecurityEvent, SourceId};
+use ringfence_seclog::time;
+
+use super::gate::Gate;
+use super::grammar::{Ear, Heard};
+use super::{Grammar, WatchedLog};
+use crate::clock::{Clock, Stopwatch};
+use crate::health::Health;
+use crate::source::EventSink;
+use crate::source::logfile::{Ending, Line, LineSink, Taken};
+
+/// After this long without a line, what waits for more is judged. Whoever writes a log writes a record at once.
+const QUIET: Duration = Duration::from_millis(50);
+/// How long the zone's offset is taken for the same.
+const OFFSET: Duration = Duration::from_mins(1);
+/// Files of one log that are understood at the same time; the one that was silent longest gives way.
+const MOST_FILES: usize = 64;
+/// Live lines whose stamps must all be off before the admin is told.
+const OFF_LINES: u32 = 20;
+/// By how much: less is a slow disk or a busy machine.
+const OFF: Duration = Duration::from_mins(10);
+
+/// Takes the lines of one log.
+pub(super) struct Reading<S: EventSink> {
+    name: String,
+    grammar: Grammar,
+    ids: [SourceId; 2],
+    gate: Arc<Gate<S>>,
+    health: Health,
+    clock: Clock,
+    zone: TimeZone,
+    count_claimed: bool,
+    /// By file, the latest last.
+    ears: Vec<(PathBuf, Ear)>,
+    /// What is being read was written before we came.
+    behind: bool,
+    /// What was written before is left out.
+    since: Option<Moment>,
+    offset: Option<(Stopwatch, i32)>,
+    /// When the latest line came, while something may wait for more.
+    heard: Option<Stopwatch>,
+    events: Vec<SecurityEvent>,
+    books: Books,
+}
+
+/// What the health is told of.
+#[derive(Debug, Default)]
+struct Books {
+    events: u64,
+    doubtful: u64,
+    latest: Option<Moment>,
+    /// Live lines in a row whose stamps are off.
+    off: u32,
+    told: bool,
+}
+
+impl<S: EventSink> Reading<S> {
+    pub(super) fn new(
+        log: &WatchedLog,
+        ids: [SourceId; 2],
+        gate: Arc<Gate<S>>,
+        health: Health,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            name: log.name.clone(),
+            grammar: log.grammar.clone(),
+            ids,
+            gate,
+            health,
+            clock,
+            zone: log.zone.clone(),
+            count_claimed: log.count_claimed,
+            ears: Vec::new(),
+            behind: true,
+            since: log.since.map(|since| clock.now() - since),
+            offset: None,
+            heard: None,
+            events: Vec::new(),
+            books: Books::default(),
+        }
+    }
+
+    /// How stamps are to be read now.
+    fn time(&mut self) -> time::Clock {
+        let now = self.clock.now();
+        let offset = match &self.offset {
+            Some((since, offset)) if since.elapsed() < OFFSET => *offset,
+            _ => {
+                let at = i64::try_from(now.as_millis() / 1000).unwrap_or_default();
+                let at = Timestamp::from_second(at).unwrap_or_default();
+                let offset = self.zone.to_offset(at).seconds();
+                self.offset = Some((Stopwatch::start(), offset));
+                offset
+            }
+        };
+        time::Clock {
+            offset,
+            now: Some(now),
+        }
+    }
+
+    /// The position of what understands this file.
+    fn ear(&mut self, path: &Path) -> usize {
+        if let Some(at) = self.ears.iter().position(|(known, _)| known == path) {
+            if at + 1 < self.ears.len() {
+                let known = self.ears.remove(at);
+                self.ears.push(known);
+            }
+        } else {
+            if self.ears.len() >= MOST_FILES {
+                self.ears.remove(0);
+            }
+            self.ears.push((path.to_owned(), Ear::new(&self.grammar)));
+        }
+        self.ears.len() - 1
+    }
+
+    /// Keeps what was heard, if it counts.
+    fn keep(&mut self, heard: Heard, time: Option<Moment>) {
+        let (mut event, second) = match heard {
+            Heard::Event { event, second } => (event, second),
+            Heard::Doubtful => {
+                self.books.doubtful += 1;
+                return;
+            }
+        };
+        if event.proof == Proof::Claimed && !self.count_claimed {
+            self.books.doubtful += 1;
+            return;
+        }
+        let now = self.clock.now();
+        event.at = time.or(event.at);
+        event.source = if second { self.ids[1] } else { self.ids[0] };
+        if self.behind {
+            // what does not say when it happened may be very old
+            let begins = self.since.unwrap_or(Moment::EPOCH);
+            if event.at.is_none_or(|at| at < begins) {
+                return;
+            }
+        } else {
+            self.compare(event.at, now);
+        }
+        self.books.events += 1;
+        self.books.latest = Some(now);
+        self.events.push(event);
+    }
+
+    /// Says once when the stamps of what is written now are of another time: the zone is wrong.
+    fn compare(&mut self, at: Option<Moment>, now: Moment) {
+        let Some(at) = at else { return };
+        let off = now.since(at).max(at.since(now));
+        if Duration::from(off) < OFF {
+            self.books.off = 0;
+            return;
+        }
+        self.books.off += 1;
+        if self.books.off >= OFF_LINES && !self.books.told {
+            self.books.told = true;
+            tracing::warn!(
+                source = self.name,
+                "what is written there now carries times that are {off} off: set its timezone. What is written while ringfence does \
+                 not run is counted by these times"
+            );
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        if self.behind {
+            self.gate.take_late(&mut self.events);
+        } else {
+            self.gate.take(&mut self.events);
+        }
+    }
+
+    /// Judges what waits for more lines.
+    fn finish(&mut self) {
+        self.heard = None;
+        let clock = self.time();
+        let mut heard = Vec::new();
+        for (_, ear) in &mut self.ears {
+            ear.quiet(&clock, |what| heard.push(what));
+        }
+        for what in heard {
+            self.keep(what, None);
+        }
+        self.hand_over();
+    }
+
+    fn report(&mut self) {
+        let books = &mut self.books;
+        if books.events == 0 && books.doubtful == 0 {
+            return;
+        }
+        let (events, doubtful, latest) = (books.events, books.doubtful, books.latest);
+        (books.events, books.doubtful) = (0, 0);
+        self.health.update(|report| {
+            report.events += events;
+            report.suspicious += doubtful;
+            report.last_event = latest.or(report.last_event);
+        });
+    }
+}
+
+impl<S: EventSink> LineSink for Reading<S> {
+    fn line(&mut self, line: &Line<'_>) -> Taken {
+        let clock = self.time();
+        let at = self.ear(line.path);
+        let mut heard = Vec::new();
+        if let Some((_, ear)) = self.ears.get_mut(at) {
+            if line.after_gap {
+                ear.gap(&self.grammar, &clock);
+            }
+            match line.ending {
+                Ending::Whole => ear.line(line.bytes, &clock, |what| heard.push(what)),
+                Ending::Cut | Ending::Missing => ear.gap(&self.grammar, &clock),
+            }
+        }
+        self.heard = Some(Stopwatch::start());
+        for what in heard {
+            self.keep(what, line.time);
+        }
+        self.hand_over();
+        Taken::Done
+    }
+
+    fn pause(&mut self) {
+        if self.heard.is_some_and(|heard| heard.elapsed() >= QUIET) {
+            self.finish();
+        }
+        self.hand_over();
+        self.report();
+    }
+
+    fn caught_up(&mut self) {
+        if self.behind {
+            self.finish();
+            self.behind = false;
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let heard = self.heard?;
+        Some(QUIET.saturating_sub(heard.elapsed()))
+    }
+}
+
+impl<S: EventSink> Drop for Reading<S> {
+    fn drop(&mut self) {
+        self.finish();
+        self.report();
+    }
+}
