@@ -78,9 +78,14 @@ impl CheckArgs {
         }
         let kinds = |kind| config.sources.iter().filter(|pbx| pbx.kind() == kind).count();
         let tenants = tenants(&config.policy.tenants);
+        let logs = match config.logs.len() {
+            0 => String::new(),
+            1 => ", 1 log".to_owned(),
+            many => format!(", {many} logs"),
+        };
         written(writeln!(
             out,
-            "ok    {}: {} Asterisk, {} FreeSWITCH, {} jails{tenants}",
+            "ok    {}: {} Asterisk, {} FreeSWITCH{logs}, {} jails{tenants}",
             global.config.display(),
             kinds("asterisk"),
             kinds("freeswitch"),
@@ -190,6 +195,14 @@ fn check_sources(config: &Config) -> Result<Vec<Finding>, CliError> {
             findings.push(Finding {
                 what: name,
                 ok,
+                detail: checked.unwrap_or_else(|problem| problem),
+            });
+        }
+        for log in &config.logs {
+            let checked = log.check();
+            findings.push(Finding {
+                what: log.name.clone(),
+                ok: checked.is_ok(),
                 detail: checked.unwrap_or_else(|problem| problem),
             });
         }

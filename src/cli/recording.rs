@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::{Buf, BytesMut};
 use ringfence_ami::{AmiCodec, Counts, Mapped, Mapper, Shape, Suspicion};
 use ringfence_esl::{EslCodec, EslError, FramingError};
-use ringfence_event::SecurityEvent;
+use ringfence_event::{SecurityEvent, SourceId};
 use ringfence_seclog::asterisk;
 use ringfence_seclog::freeswitch::{self, Assembler, Echoes, Layout, map_log_data};
 use ringfence_seclog::time::Clock;
@@ -63,7 +63,7 @@ pub struct Record {
     reason = "an event is a value of bounded size and is never allocated"
 )]
 pub enum Outcome {
-    /// Who failed or succeeded.
+    /// Who failed or succeeded; the source is 1 for a line of Asterisk's security log, which other lines repeat in other words.
     Event(SecurityEvent),
     /// Nothing about anybody's login.
     Unmatched,
@@ -171,13 +171,16 @@ impl AsteriskLog {
         buffer.advance(taken);
         let told = told.or_else(|| ended.then(|| self.assembler.finish()).flatten())?;
         let outcome = match told.mapped {
-            asterisk::Mapped::Said(said) => Outcome::Event(said.event),
+            // what the caller only claimed says so itself
+            asterisk::Mapped::Said(said) | asterisk::Mapped::Claimed(said) => Outcome::Event(SecurityEvent {
+                source: SourceId(u16::from(said.kind == asterisk::Kind::Security)),
+                ..said.event
+            }),
             asterisk::Mapped::Doubtful => {
                 self.doubtful += 1;
                 Outcome::Suspicious(Suspicion::Withheld)
             }
-            // nobody is named by what only a caller claimed
-            asterisk::Mapped::Claimed(_) | asterisk::Mapped::Other => Outcome::Unmatched,
+            asterisk::Mapped::Other => Outcome::Unmatched,
         };
         Some((Some(told.line), outcome))
     }
@@ -302,6 +305,11 @@ impl<R: Read> Recording<R> {
             ended: false,
             frames: 0,
         }
+    }
+
+    /// Whether it is a log, not what went over a wire.
+    pub fn is_log(&self) -> bool {
+        matches!(self.protocol, Protocol::Log(_) | Protocol::Asterisk(_))
     }
 
     /// What was not taken at face value so far; of the event socket, events that clients made up count as withheld; of a

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::iter::Peekable;
 use std::path::PathBuf;
 
-use ringfence_event::{Moment, SecurityEvent, SourceId};
+use ringfence_event::{Moment, Proof, SecurityEvent, SourceId};
 
 use super::recording::{Format, Outcome, Recording};
 use super::verdict::VerdictLine;
@@ -21,6 +21,9 @@ pub struct ReplayArgs {
     /// What the recordings were made of
     #[arg(long, value_enum, default_value_t)]
     pub from: Format,
+    /// The recordings are of one PBX: a try that several of them tell of counts once
+    #[arg(long)]
+    pub together: bool,
     /// The recordings; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -33,13 +36,34 @@ impl ReplayArgs {
     /// or writing fails later.
     pub fn run(&self, policy: Policy, json: bool, out: &mut dyn Write) -> Result<Exit, CliError> {
         let mut out = io::BufWriter::new(out);
-        let mut tapes = Vec::new();
+        let (mut tapes, mut twins) = (Vec::new(), Vec::new());
+        let mut log = None;
         for (index, file) in self.files.iter().enumerate() {
-            let source = SourceId(u16::try_from(index).unwrap_or(u16::MAX));
-            tapes.push(Tape::open(file.clone(), self.from, source)?.peekable());
+            let mut tape = Tape::open(file.clone(), self.from)?;
+            let first = u16::try_from(2 * index).unwrap_or(u16::MAX - 1);
+            tape.sources = match log {
+                // one file goes on where another ends
+                Some(sources) if self.together && tape.recording.is_log() => sources,
+                _ => [SourceId(first), SourceId(first + 1)],
+            };
+            if tape.recording.is_log() {
+                log = Some(tape.sources);
+                twins.push(tape.sources.to_vec());
+            } else {
+                twins.push(vec![tape.sources[0]]);
+            }
+            tapes.push(tape.peekable());
+        }
+        if self.together {
+            let mut all = twins.concat();
+            all.sort_unstable();
+            all.dedup();
+            twins = vec![all];
         }
         // no verdict depends on the seed, and nobody can aim at hashes of a recording
-        let mut replay = Replay::new(Engine::new(policy, 0));
+        let mut engine = Engine::new(policy, 0);
+        engine.watch_together(twins);
+        let mut replay = Replay::new(engine);
         while let Some(event) = earliest(&mut tapes)? {
             replay.observe(&event);
             for (at, verdict) in replay.verdicts.drain(..) {
@@ -77,16 +101,17 @@ fn print(json: bool, out: &mut impl Write, at: Moment, verdict: &Verdict) -> io:
 struct Tape {
     file: PathBuf,
     recording: Recording<Box<dyn io::Read>>,
-    source: SourceId,
+    /// Those of its events; the second is that of Asterisk's security log.
+    sources: [SourceId; 2],
     clock: Moment,
 }
 
 impl Tape {
-    fn open(file: PathBuf, format: Format, source: SourceId) -> Result<Self, CliError> {
+    fn open(file: PathBuf, format: Format) -> Result<Self, CliError> {
         Ok(Self {
             recording: Recording::open(&file, format)?,
             file,
-            source,
+            sources: [SourceId(0), SourceId(1)],
             clock: Moment::EPOCH,
         })
     }
@@ -105,7 +130,15 @@ impl Iterator for Tape {
                 }
             };
             if let Outcome::Event(mut event) = record.outcome {
-                event.source = self.source;
+                // nobody is banned for what only the caller said
+                if event.proof == Proof::Claimed {
+                    continue;
+                }
+                event.source = if event.source == SourceId(1) {
+                    self.sources[1]
+                } else {
+                    self.sources[0]
+                };
                 self.clock = event.at.unwrap_or(self.clock);
                 return Some(Ok((self.clock, event)));
             }
@@ -204,6 +237,7 @@ mod tests {
         }
         let args = ReplayArgs {
             from: Format::Auto,
+            together: false,
             files,
         };
         let mut out = Vec::new();
@@ -265,6 +299,7 @@ mod tests {
     fn a_missing_file_is_named() {
         let args = ReplayArgs {
             from: Format::Auto,
+            together: false,
             files: vec!["/nonexistent/session.ami".into()],
         };
         let error = args.run(Policy::default(), false, &mut Vec::new()).unwrap_err();

@@ -76,7 +76,7 @@ pub(super) fn name(section: &mut Section<'_>, names: &mut Names) -> Option<Strin
             .filter(|other| other.value.eq_ignore_ascii_case(name));
         same.next().map(|other| other.place)
     };
-    let name = unique_name(section, ("pbx1", "PBXes"), earlier)?;
+    let name = unique_name(section, ("pbx1", "sources"), earlier)?;
     names.push(name.clone());
     Some(name.value)
 }

@@ -7,6 +7,7 @@
 //! - **Two kinds of lines.** Asterisk may write one try into a file twice, as a security event and as a message. Each kind has an
 //!   id of its own, so that the engine knows the two for one.
 
+mod check;
 mod gate;
 mod grammar;
 mod reading;

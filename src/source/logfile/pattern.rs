@@ -54,6 +54,22 @@ impl Pattern {
         })
     }
 
+    /// The files that it names now, in the order of their names, `most` at most.
+    pub fn files(&self, most: usize) -> Vec<PathBuf> {
+        if !self.wild {
+            return if self.path.exists() {
+                vec![self.path.clone()]
+            } else {
+                Vec::new()
+            };
+        }
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let named = entries.filter(|entry| self.matches(&entry.file_name()));
+        let mut files: Vec<_> = named.map(|entry| entry.path()).take(most).collect();
+        files.sort();
+        files
+    }
+
     /// Whether a file of this name is meant.
     pub(super) fn matches(&self, name: &OsStr) -> bool {
         let name = name.as_bytes();

@@ -324,7 +324,8 @@ impl Assembler {
     ) -> Option<Told> {
         let (mut said, reach) = match read {
             Read::Said(said, reach) => (said, reach),
-            Read::Claimed(said) => {
+            Read::Claimed(mut said) => {
+                said.event.proof = Proof::Claimed;
                 let mapped = if start < self.doubt.until {
                     Mapped::Doubtful
                 } else {
