@@ -1,6 +1,8 @@
 //! The files of one path: which there are, in which order they are read, and what a rotation made of them.
 
 mod fresh;
+#[cfg(test)]
+mod model;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -50,6 +52,8 @@ pub(super) struct Folder {
     /// Files that are empty, or may become copies of others: since when, and how long they were.
     held: BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
     passed: VecDeque<FileId>,
+    /// New files that can't be read before the others are known: open, so that they may be renamed or deleted meanwhile.
+    pinned: BTreeMap<FileId, File>,
     /// Names whose next file comes after a gap.
     gaps: BTreeSet<OsString>,
     pub(super) elsewhere: Vec<PathBuf>,
@@ -71,6 +75,7 @@ impl Folder {
             tails: marks.into_iter().flatten().map(Tail::from_mark).collect(),
             held: BTreeMap::new(),
             passed: VecDeque::new(),
+            pinned: BTreeMap::new(),
             gaps: BTreeSet::new(),
             elsewhere: Vec::new(),
             problem: None,
@@ -133,6 +138,9 @@ impl Folder {
             Some(start) => self.take_first(&fresh, start),
             None => self.take_fresh(fresh, &held, &known, &listing.files),
         }
+        if !self.again {
+            self.pinned.clear();
+        }
         self.hurried = if self.again || hurried {
             self.hurried + 1
         } else {
@@ -186,7 +194,7 @@ impl Folder {
             self.tails.extract_if(.., is_gone).collect()
         };
         for tail in gone {
-            if tail.aside || tail.done || (!tail.lost && tail.is_read()) {
+            if tail.aside || tail.done || tail.is_read() {
                 continue;
             }
             match self.continue_in_copy(&tail) {
@@ -296,6 +304,10 @@ impl Folder {
             self.scan();
             return Look::More;
         }
+        if let Some(id) = self.begun_anew() {
+            self.truncated(id);
+            return Look::More;
+        }
         let mut at = 0;
         while let Some(tail) = self.tails.get_mut(at) {
             at += 1;
@@ -330,6 +342,24 @@ impl Folder {
                 }
             }
         }
+    }
+
+    /// The oldest file that begins anew.
+    ///
+    /// It must be known before any file is read: what was not read of it is in a copy, and other copies and files were made
+    /// after that.
+    fn begun_anew(&mut self) -> Option<FileId> {
+        for tail in &mut self.tails {
+            match tail.has_begun_anew() {
+                Ok(false) => {}
+                Ok(true) => return Some(tail.id),
+                Err(error) => {
+                    self.problem = Some(problem::file(&tail.path, &error));
+                    tail.let_go();
+                }
+            }
+        }
+        None
     }
 
     /// A file begins anew: what was not read of it before is in a copy, if whoever truncated it made one.

@@ -1,5 +1,8 @@
 //! One file that is followed: what was read of it, and how it is read on.
 
+mod kept;
+mod likeness;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -7,13 +10,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
-
 use super::bytes::{beginning, hole, is_alike, open_regular, read_chunk};
-use super::head::{Alike, FileId, HEAD, Head};
+use super::head::{FileId, HEAD, Head};
 use super::line::{Ending, Line, LineSink, Taken};
 use super::splitter::Splitter;
 use crate::clock::Stopwatch;
+pub(super) use kept::Mark;
 
 /// What is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -55,29 +57,6 @@ pub(super) enum Progress {
     Failed(io::Error),
 }
 
-/// A file's place as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Mark {
-    path: String,
-    base: String,
-    id: FileId,
-    at: u64,
-    #[serde(default)]
-    skip: bool,
-    head: usize,
-    print: String,
-    #[serde(default)]
-    begins: Vec<u8>,
-    #[serde(default)]
-    aside: bool,
-    #[serde(default)]
-    searching: bool,
-    #[serde(default)]
-    unsure: bool,
-    #[serde(default)]
-    done: bool,
-}
-
 /// A file that is followed.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -107,6 +86,9 @@ pub(super) struct Tail {
     pub(super) aside: bool,
     /// From before a restart, and not found yet.
     pub(super) lost: bool,
+    /// Whether it still begins as it did was looked at since the start.
+    known: bool,
+    read_when_kept: bool,
     /// Lines are passed over until the sink says that it begins.
     pub(super) searching: bool,
     pub(super) gap: bool,
@@ -140,41 +122,14 @@ impl Tail {
             present: true,
             aside: false,
             lost: false,
+            known: true,
+            read_when_kept: false,
             searching: false,
             gap: false,
             unsure: at > 0,
             done: false,
             closed: None,
             moved: Stopwatch::start(),
-        }
-    }
-
-    pub(super) fn from_mark(mark: Mark) -> Self {
-        let mut tail = Self::new(mark.id, mark.path.into(), mark.base.into(), mark.at);
-        tail.splitter = Splitter::at(mark.at, mark.skip);
-        tail.head = Head::kept(mark.head, &mark.print, mark.begins);
-        tail.present = false;
-        tail.lost = true;
-        (tail.aside, tail.searching) = (mark.aside, mark.searching);
-        (tail.unsure, tail.done) = (mark.unsure, mark.done);
-        tail
-    }
-
-    pub(super) fn mark(&self) -> Mark {
-        let (at, skip) = self.place();
-        Mark {
-            path: self.path.to_string_lossy().into_owned(),
-            base: self.base.to_string_lossy().into_owned(),
-            id: self.id,
-            at,
-            skip,
-            head: self.head.len(),
-            print: self.head.print(),
-            begins: self.head.begins(),
-            aside: self.aside,
-            searching: self.searching,
-            unsure: self.unsure,
-            done: self.done,
         }
     }
 
@@ -188,14 +143,23 @@ impl Tail {
         self.file.is_some()
     }
 
+    /// Whether it is there under the name that a rotation gave it.
+    pub(super) fn is_rotated(&self) -> bool {
+        self.present && !self.current && self.order.0 < 1
+    }
+
     /// How far it was read.
     pub(super) fn next(&self) -> u64 {
         self.splitter.next()
     }
 
-    /// Whether everything was read, as far as it was measured.
+    /// Whether everything was read, as far as is known.
     pub(super) fn is_read(&self) -> bool {
-        self.next() == self.size
+        if self.lost {
+            self.read_when_kept
+        } else {
+            self.next() == self.size
+        }
     }
 
     /// For how long nothing came.
@@ -208,7 +172,7 @@ impl Tail {
         !self.aside
             && self.file.is_none()
             && self.closed != Some(size)
-            && (self.current || size != self.next())
+            && (self.current || !self.done || size != self.next() || self.successor.is_some())
     }
 
     /// Opens it by its path. `false` when another file is there now, or when it does not begin as it did: see
@@ -285,42 +249,6 @@ impl Tail {
         self.gap |= gap;
     }
 
-    /// Sees whether it still begins as it did, before other files are compared with it.
-    pub(super) fn peek(&mut self) {
-        if self.aside {
-            return;
-        }
-        let start = match &self.file {
-            Some(file) => beginning(file),
-            None => open_regular(&self.path).and_then(|(file, id)| {
-                if id == self.id {
-                    beginning(&file)
-                } else {
-                    Ok(Vec::new())
-                }
-            }),
-        };
-        let Ok(start) = start else { return };
-        if self.head.len() == 0 {
-            if self.next() == 0 {
-                self.head = Head::new(&start);
-            }
-        } else if !start.is_empty() && self.head.compare(&start) != Alike::Yes && self.successor.is_none() {
-            self.successor = Some(Head::new(&start));
-        }
-    }
-
-    /// Whether a file that begins with `start` may have its contents, or those it has now.
-    pub(super) fn compare(&self, start: &[u8]) -> Alike {
-        let known = [Some(&self.head), self.successor.as_ref()];
-        let known = known.into_iter().flatten().filter(|head| head.len() > 0);
-        known.fold(Alike::No, |alike, head| match (alike, head.compare(start)) {
-            (Alike::Yes, _) | (_, Alike::Yes) => Alike::Yes,
-            (Alike::Perhaps, _) | (_, Alike::Perhaps) => Alike::Perhaps,
-            (Alike::No, Alike::No) => Alike::No,
-        })
-    }
-
     /// Goes on where `other` stopped, of which this is a copy.
     pub(super) fn go_on_from(&mut self, other: &Self) {
         let (at, skip) = other.place();
@@ -332,8 +260,7 @@ impl Tail {
         (self.part, self.closed) = (None, None);
     }
 
-    /// Sees how long it is.
-    /// Whether only now it is known how it begins: a copy may have been made and the file truncated before that, so another
+    /// Sees how long it is. Whether only now it is known how it begins: a copy may have been made and the file truncated before that, so another
     /// scan must come before it is read.
     pub(super) fn measure(&mut self) -> io::Result<bool> {
         let mut learnt = false;
@@ -350,6 +277,14 @@ impl Tail {
             self.changed = changed;
         }
         Ok(learnt)
+    }
+
+    /// Whether it was truncated, as far as can be seen before it is read.
+    pub(super) fn has_begun_anew(&mut self) -> io::Result<bool> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.aside) else {
+            return Ok(false);
+        };
+        Ok(self.size < self.next() || (self.suspect && !is_alike(file, &mut self.head)?))
     }
 
     /// Reads up to the size that was measured.
@@ -371,14 +306,6 @@ impl Tail {
         } = self;
         if self.size < splitter.next() {
             return Progress::Truncated;
-        }
-        if self.suspect && self.size == splitter.next() {
-            // truncated and grown to the very size it had
-            match is_alike(file, head) {
-                Ok(true) => {}
-                Ok(false) => return Progress::Truncated,
-                Err(error) => return Progress::Failed(error),
-            }
         }
         self.suspect = false;
         while splitter.next() < self.size {

@@ -11,7 +11,7 @@ use super::super::listing::{self, Known, Seen};
 use super::super::problem;
 use super::super::settings::Start;
 use super::super::tail::Tail;
-use super::{Folder, MOST_HURRIED};
+use super::{Folder, MOST_HURRIED, MOST_OPEN};
 use crate::clock::Stopwatch;
 
 /// What a file is that was not there before.
@@ -36,6 +36,7 @@ impl Folder {
             let at = if whole { 0 } else { seen.size };
             let mut tail = Tail::new(seen.id, seen.path.clone(), seen.base.clone(), at);
             (tail.current, tail.order) = (seen.current, seen.order());
+            tail.done = !seen.meant;
             tail.searching = whole && start == Start::Search;
             self.tails.push(tail);
         }
@@ -50,9 +51,13 @@ impl Folder {
         known: &Known,
         files: &[Seen],
     ) {
+        // what is known already at once, since names change
+        self.open(files);
         // what is written to first: a copy of it may have come together with it
-        if !fresh.is_empty() {
-            self.tails.iter_mut().for_each(Tail::peek);
+        if !fresh.is_empty() || self.tails.iter().any(Tail::is_unknown) {
+            for tail in &mut self.tails {
+                self.again |= !tail.peek();
+            }
         }
         let mut kinds: Vec<(Seen, Option<Tail>)> = Vec::new();
         let mut replaced = Vec::new();
@@ -109,16 +114,17 @@ impl Folder {
     }
 
     /// Whether a file that was not there before is a copy of one that was.
-    fn kind(&self, seen: &Seen, fresh: &[(Seen, Option<Tail>)], since: Stopwatch) -> io::Result<Kind> {
+    fn kind(&mut self, seen: &Seen, fresh: &[(Seen, Option<Tail>)], since: Stopwatch) -> io::Result<Kind> {
         if !seen.regular {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
-        if seen.size == 0 {
+        if seen.size == 0 && !seen.current {
             return Ok(Kind::Open);
         }
-        let (file, id) = open_regular(&seen.path)?;
-        if id != seen.id {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
+        let file = self.pin(seen)?;
+        if seen.size == 0 {
+            // opened at once: it may be deleted while it is written to
+            return Ok(Kind::New(file, Head::default()));
         }
         let start = beginning(&file)?;
         let mut perhaps = false;
@@ -127,10 +133,11 @@ impl Folder {
             .tails
             .iter()
             .chain(fresh)
-            .filter(|tail| tail.base == seen.base)
+            .filter(|tail| tail.base == seen.base && !(seen.current && tail.is_rotated()))
         {
             match tail.compare(&start) {
                 Alike::Yes if seen.current && !tail.current && seen.size < tail.next() => perhaps = true,
+                Alike::Yes if !seen.current && tail.goes_on_otherwise(&start) => {}
                 Alike::Yes => return Ok(Kind::Copy(tail.id, Head::new(&start))),
                 Alike::Perhaps => perhaps = true,
                 Alike::No => {}
@@ -142,11 +149,26 @@ impl Folder {
         Ok(Kind::New(file, Head::new(&start)))
     }
 
-    /// Whether files came or went since they were listed.
+    /// Opens a file, or finds it open from the last scan.
+    fn pin(&mut self, seen: &Seen) -> io::Result<File> {
+        if let Some(file) = self.pinned.get(&seen.id) {
+            return file.try_clone();
+        }
+        let (file, id) = open_regular(&seen.path)?;
+        if id != seen.id {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        if self.pinned.len() < MOST_OPEN {
+            self.pinned.insert(seen.id, file.try_clone()?);
+        }
+        Ok(file)
+    }
+
+    /// Whether files came or went since they were listed. Those that were only renamed are in the same order as before.
     fn has_changed(&self, known: &Known, files: &[Seen]) -> bool {
         listing::list(&self.pattern, known).map_or(true, |now| {
-            let ids: BTreeSet<_> = files.iter().map(|seen| (seen.id, &seen.path)).collect();
-            now.unsettled || ids != now.files.iter().map(|seen| (seen.id, &seen.path)).collect()
+            let ids: BTreeSet<_> = files.iter().map(|seen| seen.id).collect();
+            now.unsettled || ids != now.files.iter().map(|seen| seen.id).collect()
         })
     }
 
