@@ -11,18 +11,20 @@
 #[path = "tail/common.rs"]
 mod common;
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use common::{Scene, append, copy_truncate};
+use common::{Ear, Scene, append, copy_truncate};
 use ringfence::clock::Stopwatch;
+use ringfence_testkit::until;
 
-/// Rotated files that are kept: more than come while a busy machine lets the reader wait.
+/// Rotated files that are kept. One is deleted when everything in it was read: what is deleted before is lost to every reader.
 const KEPT: usize = 60;
 
 /// One at a time: how busy the machine is decides whether a rotated file is seen before it is deleted.
@@ -51,7 +53,7 @@ fn shift(log: &Path) -> PathBuf {
 }
 
 /// Writes numbered lines until told to stop, holding a file open for a while as loggers do; how many it wrote.
-fn write_lines(log: &Path, name: usize, gate: &RwLock<()>, stop: &AtomicBool) -> u64 {
+fn write_lines(log: &Path, name: usize, gate: &RwLock<()>, wrote: &AtomicUsize, stop: &AtomicBool) -> u64 {
     let mut dice = Dice(0x1234_5678 + name as u64);
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -63,6 +65,7 @@ fn write_lines(log: &Path, name: usize, gate: &RwLock<()>, stop: &AtomicBool) ->
             // whoever copies and truncates must not do so in the middle of a write: what is written then is lost to all
             let _gate = gate.read().unwrap();
             file.write_all(line.as_bytes()).unwrap();
+            wrote.fetch_add(1, Ordering::Relaxed);
             number += 1;
         }
         thread::sleep(Duration::from_micros(200 + dice.throw(600)));
@@ -70,10 +73,20 @@ fn write_lines(log: &Path, name: usize, gate: &RwLock<()>, stop: &AtomicBool) ->
     number
 }
 
-/// Rotates `times`, by renaming or by copying and truncating.
-fn rotate(log: &Path, times: usize, gate: &RwLock<()>) {
+/// Rotates `times`, by renaming or by copying and truncating; `wrote` counts the lines that were written.
+fn rotate(log: &Path, times: usize, gate: &RwLock<()>, wrote: &AtomicUsize, ear: &Ear) {
     let mut dice = Dice(0xabcd_ef01);
+    let mut written = VecDeque::new();
     for _ in 0..times {
+        // half of what is kept: a writer holds its file for some rotations
+        written.push_back(wrote.load(Ordering::Relaxed));
+        if written.len() > KEPT / 2
+            && let Some(before) = written.pop_front()
+        {
+            until(common::PATIENCE, "what is to be deleted to be read", || {
+                (ear.0.lock().unwrap().len() >= before).then_some(())
+            });
+        }
         let first = shift(log);
         match dice.throw(3) {
             0 => {
@@ -104,15 +117,17 @@ fn each_line_once(wild: bool, rotations: usize, mut meanwhile: impl FnMut(&mut S
     append(&log, "old\n");
     scene.start();
     let (gate, stop) = (Arc::new(RwLock::new(())), Arc::new(AtomicBool::new(false)));
+    let count = Arc::new(AtomicUsize::new(0));
     let writers: Vec<_> = (0..3)
         .map(|name| {
             let (log, gate, stop) = (log.clone(), Arc::clone(&gate), Arc::clone(&stop));
-            thread::spawn(move || write_lines(&log, name, &gate, &stop))
+            let count = Arc::clone(&count);
+            thread::spawn(move || write_lines(&log, name, &gate, &count, &stop))
         })
         .collect();
     let rotator = {
-        let (log, gate) = (log.clone(), Arc::clone(&gate));
-        thread::spawn(move || rotate(&log, rotations, &gate))
+        let (log, gate, ear) = (log.clone(), Arc::clone(&gate), scene.ear.clone());
+        thread::spawn(move || rotate(&log, rotations, &gate, &count, &ear))
     };
     while !rotator.is_finished() {
         meanwhile(&mut scene);

@@ -4,6 +4,8 @@ mod fresh;
 #[cfg(test)]
 mod model;
 
+#[cfg(test)]
+pub(super) use model::race;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
@@ -31,6 +33,10 @@ const MOST_HURRIED: u32 = 50;
 /// Forgotten files that are remembered not to be read again.
 const MOST_PASSED: usize = 4096;
 
+/// Here others may do something: the model lets them.
+#[cfg(not(test))]
+pub(super) const fn race() {}
+
 /// What a look at the files gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -53,7 +59,7 @@ pub(super) struct Folder {
     held: BTreeMap<FileId, (PathBuf, u64, Stopwatch)>,
     passed: VecDeque<FileId>,
     /// New files that can't be read before the others are known: open, so that they may be renamed or deleted meanwhile.
-    pinned: BTreeMap<FileId, File>,
+    pinned: BTreeMap<FileId, (File, u32)>,
     /// Names whose next file comes after a gap.
     gaps: BTreeSet<OsString>,
     pub(super) elsewhere: Vec<PathBuf>,
@@ -61,6 +67,8 @@ pub(super) struct Folder {
     pub(super) problem: Option<String>,
     /// The directory changed while it was looked at.
     again: bool,
+    /// A new file waits for another scan; what is older may be read.
+    soon: bool,
     /// How often in a row.
     hurried: u32,
 }
@@ -80,6 +88,7 @@ impl Folder {
             elsewhere: Vec::new(),
             problem: None,
             again: false,
+            soon: false,
             hurried: 0,
         }
     }
@@ -98,18 +107,23 @@ impl Folder {
 
     /// Whether a file that waited has grown, or the directory was changing.
     pub(super) fn is_due(&self) -> bool {
-        self.again
-            || self.held.iter().any(|(id, (path, size, since))| {
-                let grown = std::fs::metadata(path).map_or(true, |metadata| {
-                    metadata.len() != *size || metadata.ino() != id.ino
-                });
-                grown || (*size > 0 && since.elapsed() > self.pace.hold)
-            })
+        self.again || self.soon || self.has_grown()
+    }
+
+    /// Whether a file that waited has grown.
+    fn has_grown(&self) -> bool {
+        self.held.iter().any(|(id, (path, size, since))| {
+            let grown = std::fs::metadata(path).map_or(true, |metadata| {
+                metadata.len() != *size || metadata.ino() != id.ino
+            });
+            grown || (*size > 0 && since.elapsed() > self.pace.hold)
+        })
     }
 
     /// Looks which files there are.
     pub(super) fn scan(&mut self) {
         let hurried = std::mem::take(&mut self.again);
+        self.soon = false;
         self.problem = None;
         let known = Known {
             inodes: self.tails.iter().map(|tail| tail.id.ino).collect(),
@@ -138,7 +152,7 @@ impl Folder {
             Some(start) => self.take_first(&fresh, start),
             None => self.take_fresh(fresh, &held, &known, &listing.files),
         }
-        if !self.again {
+        if !self.again && !self.soon {
             self.pinned.clear();
         }
         self.hurried = if self.again || hurried {
@@ -154,7 +168,9 @@ impl Folder {
             };
             (tail.current, order)
         });
-        self.drop_lost();
+        if !self.again || self.hurried >= MOST_HURRIED {
+            self.drop_lost();
+        }
         self.open(&listing.files);
     }
 
@@ -221,6 +237,7 @@ impl Folder {
             if !copy.aside || copy.base != tail.base || copy.id == tail.id || tail.head.len() == 0 {
                 continue;
             }
+            race();
             let (file, id) = match open_regular(&copy.path) {
                 Ok((file, id)) if id == copy.id => (file, id),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => continue,
@@ -262,6 +279,7 @@ impl Folder {
             if open >= MOST_OPEN && *size == tail.next() {
                 continue;
             }
+            race();
             match tail.open() {
                 Ok(true) => open += 1,
                 Ok(false) => self.again = true,
@@ -271,7 +289,8 @@ impl Folder {
         }
         let mut idle: Vec<_> = self.tails.iter_mut().filter(|tail| tail.is_open()).collect();
         if idle.len() > MOST_OPEN {
-            idle.sort_by_key(|tail| std::cmp::Reverse(tail.quiet()));
+            // measured once for each: time goes on while they are sorted
+            idle.sort_by_cached_key(|tail| std::cmp::Reverse(tail.quiet()));
             let surplus = idle.len() - MOST_OPEN;
             let idle = idle.into_iter().filter(|tail| tail.present && tail.is_read());
             idle.take(surplus).for_each(Tail::close);
@@ -299,7 +318,7 @@ impl Folder {
     /// that order.
     pub(super) fn look(&mut self, desk: &mut Desk, stop: &AtomicBool) -> Look {
         self.measure();
-        if self.is_due() && self.hurried < MOST_HURRIED {
+        if (self.again || self.has_grown()) && self.hurried < MOST_HURRIED {
             // a file that was empty may hold what was written before what was measured
             self.scan();
             return Look::More;
@@ -314,6 +333,7 @@ impl Folder {
             if tail.aside {
                 continue;
             }
+            race();
             match tail.read(desk, stop) {
                 Progress::Done => {}
                 Progress::More => return Look::More,
@@ -334,6 +354,7 @@ impl Folder {
 
     fn measure(&mut self) {
         for tail in self.tails.iter_mut().rev() {
+            race();
             match tail.measure() {
                 Ok(learnt) => self.again |= learnt,
                 Err(error) => {
@@ -350,6 +371,7 @@ impl Folder {
     /// after that.
     fn begun_anew(&mut self) -> Option<FileId> {
         for tail in &mut self.tails {
+            race();
             match tail.has_begun_anew() {
                 Ok(false) => {}
                 Ok(true) => return Some(tail.id),
@@ -406,7 +428,7 @@ impl Folder {
 
     /// How soon something is to be done without being woken.
     pub(super) fn patience(&self) -> Duration {
-        if self.again || self.held.values().any(|(_, size, _)| *size > 0) {
+        if self.again || self.soon || self.held.values().any(|(_, size, _)| *size > 0) {
             self.pace.poll.min(Duration::from_millis(100))
         } else {
             self.pace.poll

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::folder::race;
 use super::head::FileId;
 use super::pattern::{Pattern, is_rotation_of, rotation_order};
 
@@ -97,6 +98,7 @@ fn once(pattern: &Pattern, known: &Known) -> io::Result<Listing> {
             continue;
         }
         let current = meant && base.is_none();
+        race();
         let path = pattern.folder.join(name);
         if let Some(seen) = look(&path, base.map_or(name, |base| *base), meant, current) {
             listing.files.push(seen);

@@ -3,6 +3,7 @@
 mod kept;
 mod likeness;
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -67,8 +68,8 @@ pub(super) struct Tail {
     file: Option<File>,
     pub(super) head: Head,
     splitter: Splitter,
-    /// What it began with when it was found not to begin with `head` any more.
-    successor: Option<Head>,
+    /// What it began with when it was found not to begin with `head` any more, and then not with that.
+    successors: VecDeque<Head>,
     /// Its place among the rotated files.
     pub(super) order: (i64, Vec<u8>),
     /// Where a record began of which the sink wants more lines.
@@ -112,7 +113,7 @@ impl Tail {
             file: None,
             head: Head::default(),
             splitter: Splitter::at(at, false),
-            successor: None,
+            successors: VecDeque::new(),
             order: (1, Vec::new()),
             part: None,
             size: at,
@@ -172,7 +173,7 @@ impl Tail {
         !self.aside
             && self.file.is_none()
             && self.closed != Some(size)
-            && (self.current || !self.done || size != self.next() || self.successor.is_some())
+            && (self.current || !self.done || size != self.next() || !self.successors.is_empty())
     }
 
     /// Opens it by its path. `false` when another file is there now, or when it does not begin as it did: see
@@ -243,7 +244,7 @@ impl Tail {
     /// Starts at the beginning: the file was truncated.
     pub(super) fn begin_anew(&mut self, gap: bool) {
         self.splitter = Splitter::at(0, false);
-        self.head = self.successor.take().unwrap_or_default();
+        self.head = self.successors.pop_front().unwrap_or_default();
         (self.part, self.closed) = (None, None);
         (self.searching, self.unsure) = (false, false);
         self.gap |= gap;
@@ -284,7 +285,10 @@ impl Tail {
         let Some(file) = self.file.as_ref().filter(|_| !self.aside) else {
             return Ok(false);
         };
-        Ok(self.size < self.next() || (self.suspect && !is_alike(file, &mut self.head)?))
+        let next = self.splitter.next();
+        // time stamps stand still for some milliseconds
+        let touched = self.suspect || self.size != next;
+        Ok(self.size < next || (touched && !is_alike(file, &mut self.head)?))
     }
 
     /// Reads up to the size that was measured.

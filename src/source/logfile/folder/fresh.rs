@@ -11,7 +11,7 @@ use super::super::listing::{self, Known, Seen};
 use super::super::problem;
 use super::super::settings::Start;
 use super::super::tail::Tail;
-use super::{Folder, MOST_HURRIED, MOST_OPEN};
+use super::{Folder, MOST_HURRIED, MOST_OPEN, race};
 use crate::clock::Stopwatch;
 
 /// What a file is that was not there before.
@@ -56,11 +56,12 @@ impl Folder {
         // what is written to first: a copy of it may have come together with it
         if !fresh.is_empty() || self.tails.iter().any(Tail::is_unknown) {
             for tail in &mut self.tails {
+                race();
                 self.again |= !tail.peek();
             }
         }
         let mut kinds: Vec<(Seen, Option<Tail>)> = Vec::new();
-        let mut replaced = Vec::new();
+        let (mut replaced, mut copies) = (Vec::new(), BTreeMap::new());
         for seen in fresh.into_iter().rev() {
             let since = waiting
                 .get(&seen.id)
@@ -89,6 +90,7 @@ impl Folder {
                 }
                 Kind::Copy(of, head) => {
                     (tail.aside, tail.head) = (true, head);
+                    copies.insert(seen.id, of);
                     let original = self.tails.iter().find(|tail| tail.id == of);
                     if let Some(original) = original.filter(|tail| seen.current && !tail.current) {
                         // it took the place of the original, as when an editor saves a file
@@ -99,10 +101,25 @@ impl Folder {
             }
             kinds.push((seen, Some(tail)));
         }
-        self.again |= !kinds.is_empty() && self.has_changed(known, files);
         if self.again && self.hurried < MOST_HURRIED {
             // one of them may be missing: none is read before all of them are known
             return;
+        }
+        if !kinds.is_empty() && self.has_changed(known, files) {
+            // what a rotated file holds is known. One that is written to may have been copied before it was looked into, and
+            // the copy not been listed: it must be read before
+            let mut waiting = BTreeSet::new();
+            kinds.retain(|(seen, _)| {
+                let of = copies.get(&seen.id);
+                let waits =
+                    (seen.current && !self.has_waited(seen.id)) || of.is_some_and(|of| waiting.contains(of));
+                if waits {
+                    waiting.insert(seen.id);
+                }
+                !waits
+            });
+            replaced.retain(|of| !waiting.iter().any(|id| copies.get(id) == Some(of)));
+            self.soon = true;
         }
         for tail in self.tails.iter_mut().filter(|tail| replaced.contains(&tail.id)) {
             tail.aside = true;
@@ -151,24 +168,34 @@ impl Folder {
 
     /// Opens a file, or finds it open from the last scan.
     fn pin(&mut self, seen: &Seen) -> io::Result<File> {
-        if let Some(file) = self.pinned.get(&seen.id) {
+        if let Some((file, scans)) = self.pinned.get_mut(&seen.id) {
+            *scans += 1;
             return file.try_clone();
         }
+        race();
         let (file, id) = open_regular(&seen.path)?;
+        race();
         if id != seen.id {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
         if self.pinned.len() < MOST_OPEN {
-            self.pinned.insert(seen.id, file.try_clone()?);
+            self.pinned.insert(seen.id, (file.try_clone()?, 0));
         }
         Ok(file)
     }
 
-    /// Whether files came or went since they were listed. Those that were only renamed are in the same order as before.
+    /// Whether a new file was found so often that it is read whatever else comes.
+    fn has_waited(&self, id: FileId) -> bool {
+        self.pinned
+            .get(&id)
+            .is_none_or(|(_, scans)| *scans >= MOST_HURRIED)
+    }
+
+    /// Whether files came since they were listed: one of them may be a copy of what a file held before it was looked into.
     fn has_changed(&self, known: &Known, files: &[Seen]) -> bool {
         listing::list(&self.pattern, known).map_or(true, |now| {
             let ids: BTreeSet<_> = files.iter().map(|seen| seen.id).collect();
-            now.unsettled || ids != now.files.iter().map(|seen| seen.id).collect()
+            now.unsettled || now.files.iter().any(|seen| !ids.contains(&seen.id))
         })
     }
 

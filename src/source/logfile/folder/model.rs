@@ -1,9 +1,11 @@
 //! Writers, a rotator, a reader and its restarts, in any order and without threads: every line must come once.
 
+mod scenery;
+
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs;
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +17,31 @@ use super::super::pattern::Pattern;
 use super::super::settings::{Pace, Start};
 use super::super::tail::{Desk, Mark};
 use super::{Folder, Look};
+use scenery::Scenery;
 
 const WRITERS: usize = 2;
+
+type Race = (usize, Rc<RefCell<Scenery>>, Vec<Step>);
+
+thread_local! {
+    /// What happens in the middle of a scan or a look: after how many of the places where that may be.
+    static RACES: RefCell<Vec<Race>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A place where others may do something.
+pub(in super::super) fn race() {
+    let due: Vec<Race> = RACES.with_borrow_mut(|races| {
+        for (after, ..) in races.iter_mut() {
+            *after = after.saturating_sub(1);
+        }
+        races.extract_if(.., |(after, ..)| *after == 0).collect()
+    });
+    for (_, scenery, steps) in due {
+        for step in &steps {
+            scenery.borrow_mut().step(step);
+        }
+    }
+}
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -38,6 +63,13 @@ enum Step {
     Create,
     RenameCreate,
     CopyTruncate,
+    /// The first half of it; nobody writes before the other half.
+    Copy,
+    /// Others do this while the reader is in the middle of something.
+    Race {
+        after: usize,
+        steps: Vec<Step>,
+    },
     /// Once everything was read: the file is deleted, written to once more, read and made anew.
     Replace,
     Scan,
@@ -52,9 +84,9 @@ enum Step {
     Start,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn others() -> impl Strategy<Value = Step> {
     let writer = 0..WRITERS;
-    let step = prop_oneof![
+    prop_oneof![
         8 => (writer.clone(), 1..4_usize).prop_map(|(writer, lines)| Step::Write { writer, lines }),
         2 => writer.clone().prop_map(|writer| Step::Part { writer }),
         4 => writer.prop_map(|writer| Step::Reopen { writer }),
@@ -62,6 +94,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Create),
         4 => Just(Step::RenameCreate),
         5 => Just(Step::CopyTruncate),
+        2 => Just(Step::Copy),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let race = (0..60_usize, prop::collection::vec(others(), 1..4));
+    let step = prop_oneof![
+        30 => others(),
         1 => Just(Step::Replace),
         4 => Just(Step::Scan),
         6 => prop::sample::select(vec![1, 40, 100_000]).prop_map(|budget| Step::Look { budget }),
@@ -69,6 +109,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Stop),
         1 => Just(Step::Crash),
         3 => Just(Step::Start),
+        8 => race.prop_map(|(after, steps)| Step::Race { after, steps }),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -94,15 +135,8 @@ impl LineSink for Ear {
 
 /// A log, those who write to it, and its reader.
 struct World {
-    folder: tempfile::TempDir,
+    scenery: Rc<RefCell<Scenery>>,
     wild: bool,
-    dated: bool,
-    files: [Option<File>; WRITERS],
-    /// How many lines each wrote.
-    wrote: [usize; WRITERS],
-    /// Who wrote the beginning of a line, and what is missing of it.
-    half: Option<(usize, String)>,
-    rotations: usize,
     reader: Option<Folder>,
     /// As it was kept, and how many lines had come by then.
     kept: (String, usize),
@@ -114,16 +148,10 @@ struct World {
 
 impl World {
     fn new(wild: bool, dated: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("messages"), "old\n").unwrap();
+        RACES.take();
         let mut world = Self {
-            folder,
+            scenery: Rc::new(RefCell::new(Scenery::new(dated))),
             wild,
-            dated,
-            files: [const { None }; WRITERS],
-            wrote: [0; WRITERS],
-            half: None,
-            rotations: 0,
             reader: None,
             kept: ("null".to_owned(), 0),
             heard: Arc::default(),
@@ -134,45 +162,11 @@ impl World {
         world
     }
 
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("messages")
-    }
-
     fn step(&mut self, step: &Step) {
-        match *step {
-            Step::Write { writer, lines } => (0..lines).for_each(|_| self.write(writer)),
-            Step::Part { writer } => {
-                self.complete();
-                if self.open(writer) {
-                    let line = self.next_line(writer);
-                    // enough of it to tell it from any other, as with a time stamp
-                    let (now, later) = line.split_at(line.len().midpoint(7));
-                    self.append(writer, now);
-                    self.half = Some((writer, later.to_owned()));
-                }
-            }
-            Step::Reopen { writer } => {
-                self.complete();
-                self.files[writer] = None;
-            }
-            Step::Rename => self.rename(),
-            Step::Create => self.create(),
-            Step::RenameCreate => {
-                self.rename();
-                self.create();
-            }
-            Step::CopyTruncate => {
-                self.complete();
-                if self.log().exists() {
-                    let copy = self.rotated();
-                    fs::copy(self.log(), copy).unwrap();
-                    let log = OpenOptions::new().write(true).open(self.log()).unwrap();
-                    log.set_len(0).unwrap();
-                }
-            }
+        match step {
             Step::Replace => self.replace(),
             Step::Scan => self.reader.iter_mut().for_each(Folder::scan),
-            Step::Look { budget } => drop(self.look(budget)),
+            Step::Look { budget } => drop(self.look(*budget)),
             Step::Keep => self.keep(),
             Step::Stop => {
                 self.keep();
@@ -185,6 +179,10 @@ impl World {
                 self.before_crash.extend(again);
             }
             Step::Start => self.start(),
+            Step::Race { after, steps } => RACES.with_borrow_mut(|races| {
+                races.push((*after, Rc::clone(&self.scenery), steps.clone()));
+            }),
+            step => self.scenery.borrow_mut().step(step),
         }
     }
 
@@ -198,7 +196,7 @@ impl World {
                 ..Pace::default()
             };
             let name = if self.wild { "messages*" } else { "messages" };
-            let pattern = Pattern::new(&self.folder.path().join(name)).unwrap();
+            let pattern = Pattern::new(&self.scenery.borrow().folder.path().join(name)).unwrap();
             let marks: Option<Vec<Mark>> = serde_json::from_str(&self.kept.0).unwrap();
             let mut reader = Folder::new(pattern, Start::End, pace, marks);
             reader.scan();
@@ -241,83 +239,32 @@ impl World {
         panic!("it never comes to an end");
     }
 
-    /// The name for what is rotated now; moves on the others where they are numbered.
-    fn rotated(&mut self) -> PathBuf {
-        self.rotations += 1;
-        let name = |end: String| self.folder.path().join(format!("messages{end}"));
-        if self.dated {
-            return name(format!("-20261121-{:05}", self.rotations));
-        }
-        for number in (1..self.rotations).rev() {
-            let _ = fs::rename(name(format!(".{number}")), name(format!(".{}", number + 1)));
-        }
-        name(".1".to_owned())
-    }
-
-    fn rename(&mut self) {
-        if self.log().exists() {
-            let to = self.rotated();
-            fs::rename(self.log(), to).unwrap();
-        }
-    }
-
-    fn create(&self) {
-        let mut new = OpenOptions::new();
-        new.create(true).append(true).open(self.log()).unwrap();
-    }
-
     fn replace(&mut self) {
-        self.complete();
         self.replaced = true;
+        RACES.take();
+        self.scenery.borrow_mut().truncate();
+        self.scenery.borrow_mut().complete();
         self.settle();
-        let _ = fs::remove_file(self.log());
+        let log = self.scenery.borrow().log();
+        let _ = fs::remove_file(log);
         for writer in 0..WRITERS {
-            if self.files[writer].is_some() {
-                self.write(writer);
+            if self.scenery.borrow().files[writer].is_some() {
+                self.scenery.borrow_mut().write(writer);
                 self.settle();
             }
-            self.files[writer] = None;
+            self.scenery.borrow_mut().files[writer] = None;
         }
-        self.create();
-    }
-
-    fn open(&mut self, writer: usize) -> bool {
-        if self.files[writer].is_none() {
-            self.files[writer] = OpenOptions::new().append(true).open(self.log()).ok();
-        }
-        self.files[writer].is_some()
-    }
-
-    fn write(&mut self, writer: usize) {
-        self.complete();
-        if self.open(writer) {
-            let line = self.next_line(writer);
-            self.append(writer, &line);
-        }
-    }
-
-    fn next_line(&mut self, writer: usize) -> String {
-        let number = self.wrote[writer];
-        self.wrote[writer] += 1;
-        format!("{number:04} w{writer} {}\n", "x".repeat(number * 7 % 40))
-    }
-
-    fn append(&mut self, writer: usize, text: &str) {
-        let file = self.files[writer].as_mut().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-    }
-
-    fn complete(&mut self) {
-        if let Some((writer, rest)) = self.half.take() {
-            self.append(writer, &rest);
-        }
+        self.scenery.borrow_mut().create();
     }
 
     fn check(mut self) -> Result<(), TestCaseError> {
-        self.complete();
+        self.settle();
+        RACES.take();
+        self.scenery.borrow_mut().truncate();
+        self.scenery.borrow_mut().complete();
         self.settle();
         let heard = self.heard.lock().unwrap().clone();
-        for (writer, wrote) in self.wrote.into_iter().enumerate() {
+        for (writer, wrote) in self.scenery.borrow().wrote.into_iter().enumerate() {
             let mine = |text: &&str| text.get(5..7) == Some(&format!("w{writer}"));
             let came: Vec<&str> = heard.iter().map(|heard| &heard.text[..7]).filter(mine).collect();
             let due: Vec<String> = (0..wrote)

@@ -18,7 +18,7 @@ pub(in super::super) struct Mark {
     #[serde(flatten)]
     head: KeptHead,
     #[serde(default)]
-    successor: Option<KeptHead>,
+    successors: Vec<KeptHead>,
     #[serde(default)]
     gap: bool,
     #[serde(default)]
@@ -39,7 +39,7 @@ impl Tail {
         let mut tail = Self::new(mark.id, mark.path.into(), mark.base.into(), mark.at);
         tail.splitter = Splitter::at(mark.at, mark.skip);
         tail.head = mark.head.into();
-        tail.successor = mark.successor.map(Head::from);
+        tail.successors = mark.successors.into_iter().map(Head::from).collect();
         tail.gap = mark.gap;
         tail.present = false;
         tail.lost = true;
@@ -58,7 +58,7 @@ impl Tail {
             at,
             skip,
             head: KeptHead::from(&self.head),
-            successor: self.successor.as_ref().map(KeptHead::from),
+            successors: self.successors.iter().map(KeptHead::from).collect(),
             gap: self.gap,
             aside: self.aside,
             searching: self.searching,

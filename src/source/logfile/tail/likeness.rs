@@ -6,6 +6,9 @@ use super::super::bytes::{beginning, open_regular};
 use super::super::head::{Alike, Head};
 use super::Tail;
 
+/// Beginnings that are remembered of a file that began anew again before it was read.
+const MOST_SUCCESSORS: usize = 8;
+
 impl Tail {
     /// Whether it was not looked into since the start.
     pub(in super::super) fn is_unknown(&self) -> bool {
@@ -32,10 +35,19 @@ impl Tail {
             if self.next() == 0 {
                 self.head = Head::new(&start);
             }
-        } else if self.head.compare(&start) != Alike::Yes
-            && self.successor.as_ref().is_none_or(|head| head.len() == 0)
-        {
-            self.successor = Some(Head::new(&start));
+            // only now it is known: a copy may have been made since the files were listed
+            return self.head.len() == 0;
+        }
+        while self.successors.back().is_some_and(|head| head.len() == 0) {
+            self.successors.pop_back();
+        }
+        if let Some(last) = self.successors.back_mut() {
+            last.learn(&start);
+        }
+        let last = self.successors.back().unwrap_or(&self.head);
+        if last.compare(&start) != Alike::Yes {
+            self.successors.truncate(MOST_SUCCESSORS - 1);
+            self.successors.push_back(Head::new(&start));
         }
         true
     }
@@ -60,8 +72,8 @@ impl Tail {
 
     /// Whether a file that begins with `start` may have its contents, or those it has now.
     pub(in super::super) fn compare(&self, start: &[u8]) -> Alike {
-        let known = [Some(&self.head), self.successor.as_ref()];
-        let known = known.into_iter().flatten().filter(|head| head.len() > 0);
+        let known = std::iter::once(&self.head).chain(&self.successors);
+        let known = known.filter(|head| head.len() > 0);
         known.fold(Alike::No, |alike, head| match (alike, head.compare(start)) {
             (Alike::Yes, _) | (_, Alike::Yes) => Alike::Yes,
             (Alike::Perhaps, _) | (_, Alike::Perhaps) => Alike::Perhaps,
