@@ -6,6 +6,7 @@ pub mod esl;
 pub mod journal;
 pub mod log;
 pub mod logfile;
+pub mod pipe;
 mod reach;
 
 use std::fmt;
