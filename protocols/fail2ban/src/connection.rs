@@ -7,8 +7,8 @@ use crate::fields::{Fields, filled, text};
 /// Connections remembered, and for how many seconds; the oldest go first.
 const MOST: usize = 100;
 const LONGEST: i64 = 300;
-/// Accounts remembered of one connection.
-const MOST_USERS: usize = 100;
+/// Accounts remembered of one connection: all that matters is whether there are several.
+const MOST_USERS: usize = 2;
 
 /// What is known of one connection.
 #[derive(Clone, Debug, Default)]

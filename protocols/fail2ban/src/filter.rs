@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use crate::config::{Definition, LoadError, UseDns, Written};
 use crate::date::Detector;
 use crate::pattern::expand::expand;
-use crate::pattern::{Lines, Pattern};
+use crate::pattern::room::Room;
+use crate::pattern::{LONGEST, Lines, Pattern};
 
 /// What a filter doesn't say itself.
 #[derive(Clone, Debug)]
@@ -74,13 +75,14 @@ impl Filter {
             let file = definition.files.last().cloned().unwrap_or_default();
             return Err(LoadError::at(&file, 0, "defines no failregex"));
         }
+        let room = Room::default();
         let prefix = definition.prefregex.as_ref();
         let prefix = prefix
-            .map(|written| rule(written, usedns, whole, "prefregex"))
+            .map(|written| rule(written, usedns, whole, "prefregex", &room))
             .transpose()?;
         let mut fail = Vec::new();
         for written in &definition.failregex {
-            let made = rule(written, usedns, each, "failregex")?;
+            let made = rule(written, usedns, each, "failregex", &room)?;
             let says_who = |rule: &Rule| {
                 let names = rule.pattern.names();
                 names.iter().any(|(_, name)| WHO.contains(&name.as_str()))
@@ -95,7 +97,7 @@ impl Filter {
             fail.push(made);
         }
         let ignore = definition.ignoreregex.iter();
-        let ignore = ignore.map(|written| rule(written, usedns, whole, "ignoreregex"));
+        let ignore = ignore.map(|written| rule(written, usedns, whole, "ignoreregex", &room));
         let datepattern = definition.datepattern.as_ref();
         let dates = Detector::new(
             datepattern.map(|written| written.text.as_str()),
@@ -116,16 +118,26 @@ impl Filter {
     }
 }
 
-fn rule(written: &Written, usedns: UseDns, lines: Lines, option: &str) -> Result<Rule, LoadError> {
+fn rule(
+    written: &Written,
+    usedns: UseDns,
+    lines: Lines,
+    option: &str,
+    room: &Room,
+) -> Result<Rule, LoadError> {
     let wrong = |what: &str| {
-        let what = format!("{option} {:?} {what}", written.text);
-        LoadError::at(&written.file, written.line, &what)
+        // enough of it to find it
+        let text: String = written.text.chars().take(500).collect();
+        LoadError::at(&written.file, written.line, &format!("{option} {text:?} {what}"))
     };
+    if written.text.len() > LONGEST {
+        return Err(wrong("is longer than 64 KiB"));
+    }
     let expanded = expand(&written.text, usedns);
     if expanded.trim_start().is_empty() {
         return Err(wrong("is empty"));
     }
-    let pattern = Pattern::new(&expanded, lines).map_err(|what| wrong(&what))?;
+    let pattern = Pattern::new(&expanded, lines, room).map_err(|what| wrong(&what))?;
     Ok(Rule {
         written: written.clone(),
         expanded,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::filter::Filter;
+use crate::pattern::room::Room;
 use crate::pattern::{Lines, Pattern};
 
 /// How near a line came.
@@ -20,6 +21,7 @@ pub struct Near {
 #[derive(Debug, Default)]
 pub struct Hints {
     beginnings: BTreeMap<(usize, usize), Option<Pattern>>,
+    room: Room,
 }
 
 /// Bytes of a part of a pattern that are shown.
@@ -72,10 +74,10 @@ impl Hints {
         while low < high {
             let middle = usize::midpoint(low, high);
             let cut = *cuts.get(middle)?;
-            let beginning = self
-                .beginnings
-                .entry((number, cut))
-                .or_insert_with(|| Pattern::new(pattern.get(..cut).unwrap_or_default(), Lines::One).ok());
+            let beginning = self.beginnings.entry((number, cut)).or_insert_with(|| {
+                let beginning = pattern.get(..cut).unwrap_or_default();
+                Pattern::new(beginning, Lines::One, &self.room).ok()
+            });
             let hit = beginning
                 .as_ref()
                 .and_then(|beginning| beginning.search(line).ok().flatten());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::ini::{Ini, Value};
-use super::interpolate::{self, Given};
+use super::interpolate::{self, Budget, Given};
 use super::layers::{self, Files, Merged};
 use super::{LoadError, tags};
 
@@ -96,9 +96,10 @@ fn define(merged: &Merged, base: &Path, given: &Given) -> Result<Definition, Loa
     if !section.contains_key("logtype") {
         given.entry("logtype".into()).or_insert_with(|| "file".into());
     }
-    let (mut options, origins) = collect(ini, &given)?;
-    let elsewhere = |name: &str| elsewhere(merged, name, &given);
-    tags::substitute(&mut options, &elsewhere).map_err(|(option, what)| {
+    let budget = Budget::default();
+    let (mut options, origins) = collect(ini, &given, &budget)?;
+    let elsewhere = |name: &str| elsewhere(merged, name, &given, &budget);
+    tags::substitute(&mut options, &elsewhere, &budget).map_err(|(option, what)| {
         let origin = origins.get(option.as_str());
         match origin {
             Some(value) => LoadError::at(&value.file, value.line, &what),
@@ -170,11 +171,11 @@ fn define(merged: &Merged, base: &Path, given: &Given) -> Result<Definition, Loa
 type Collected = (BTreeMap<String, String>, BTreeMap<&'static str, Value>);
 
 /// Reads the options of `[Definition]` that make a filter, then `[Init]`; what was given goes before both.
-fn collect(ini: &Ini, given: &Given) -> Result<Collected, LoadError> {
+fn collect(ini: &Ini, given: &Given, budget: &Budget) -> Result<Collected, LoadError> {
     let mut origins: BTreeMap<&'static str, Value> = BTreeMap::new();
     let mut options: BTreeMap<String, String> = BTreeMap::new();
     for option in OPTIONS {
-        if let Some(value) = interpolate::value(ini, "Definition", option, given)? {
+        if let Some(value) = interpolate::value(ini, "Definition", option, given, budget)? {
             options.insert(option.into(), value.text.clone());
             origins.insert(option, value);
         }
@@ -185,7 +186,7 @@ fn collect(ini: &Ini, given: &Given) -> Result<Collected, LoadError> {
         .get("Init")
         .map(|init| init.keys().cloned().collect::<Vec<_>>());
     for option in own.unwrap_or_default() {
-        let Some(value) = interpolate::value(ini, "Init", &option, &Given::new())? else {
+        let Some(value) = interpolate::value(ini, "Init", &option, &Given::new(), budget)? else {
             continue;
         };
         if !option.starts_with("known/") {
@@ -202,9 +203,9 @@ fn collect(ini: &Ini, given: &Given) -> Result<Collected, LoadError> {
 }
 
 /// What `<name>` or `<section/name>` is, where it is no option of the filter proper.
-fn elsewhere(merged: &Merged, name: &str, given: &Given) -> Option<String> {
+fn elsewhere(merged: &Merged, name: &str, given: &Given, budget: &Budget) -> Option<String> {
     let get = |section: &str, option: &str, given: &Given| {
-        let found = interpolate::value(&merged.ini, section, option, given);
+        let found = interpolate::value(&merged.ini, section, option, given, budget);
         found.ok().flatten().map(|value| value.text)
     };
     if let Some((section, option)) = name.split_once('/') {

@@ -1,5 +1,6 @@
 //! `%(name)s` inside values: from the options given, the section, `[DEFAULT]`, another section or what a file replaced.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::LoadError;
@@ -10,11 +11,42 @@ const DEEPEST: usize = 10;
 /// Bytes that a value may grow to.
 pub const LONGEST: usize = 256 * 1024;
 
+/// Bytes that all values of a filter may take, and that may be moved, while they are put into each other.
+const ALL: usize = 32 << 20;
+/// What looking up a name counts as, in bytes.
+const NAME: usize = 64;
+
+/// How much may still be put into each other: nothing grows or goes on for ever.
+#[derive(Debug)]
+pub struct Budget(Cell<usize>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(ALL))
+    }
+}
+
+impl Budget {
+    /// Pays for a name that becomes `bytes`.
+    pub fn spend(&self, bytes: usize) -> Result<(), String> {
+        let left = self.0.get().checked_sub(bytes.saturating_add(NAME));
+        self.0.set(left.unwrap_or(0));
+        left.map(|_| ())
+            .ok_or_else(|| "and others grow beyond 32 MiB when its values are put in".into())
+    }
+}
+
 /// Options given beside the name of a filter; they go before what the files say.
 pub type Given = BTreeMap<String, String>;
 
 /// The value of `option` in `section`, interpolated; `None` when nobody sets it.
-pub fn value(ini: &Ini, section: &str, option: &str, given: &Given) -> Result<Option<Value>, LoadError> {
+pub fn value(
+    ini: &Ini,
+    section: &str,
+    option: &str,
+    given: &Given,
+    budget: &Budget,
+) -> Result<Option<Value>, LoadError> {
     let empty = Section::new();
     let known = ini.sections.get(section);
     if known.is_none() && section != "DEFAULT" {
@@ -25,6 +57,7 @@ pub fn value(ini: &Ini, section: &str, option: &str, given: &Given) -> Result<Op
         section,
         options: known.unwrap_or(&empty),
         given,
+        budget,
     };
     let option = option.to_lowercase();
     let origin = scope.options.get(&option).or_else(|| ini.defaults.get(&option));
@@ -55,6 +88,7 @@ struct Scope<'a> {
     section: &'a str,
     options: &'a Section,
     given: &'a Given,
+    budget: &'a Budget,
 }
 
 impl<'a> Scope<'a> {
@@ -94,6 +128,7 @@ impl<'a> Scope<'a> {
         if depth > DEEPEST {
             return Err("has values that refer to each other more than 10 deep".into());
         }
+        self.budget.spend(text.len())?;
         let mut rest = text;
         while let Some((plain, behind)) = rest.split_once('%') {
             out.push_str(plain);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::interpolate::LONGEST;
+use super::interpolate::{Budget, LONGEST};
 
 /// How often one option may be put into another.
 const MOST: usize = 25;
@@ -12,6 +12,7 @@ const MOST: usize = 25;
 pub fn substitute(
     options: &mut BTreeMap<String, String>,
     elsewhere: &dyn Fn(&str) -> Option<String>,
+    budget: &Budget,
 ) -> Result<(), (String, String)> {
     // A pass resolves names built from names; it ends because each replacement is counted.
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -22,6 +23,9 @@ pub fn substitute(
             let Some(original) = options.get(&name).cloned() else {
                 continue;
             };
+            budget
+                .spend(original.len())
+                .map_err(|what| (name.clone(), what))?;
             let mut value = original.clone();
             let mut from = 0;
             while let Some((start, end)) = tag(&value, from) {
@@ -39,7 +43,12 @@ pub fn substitute(
                     continue;
                 };
                 *count += 1;
-                value = value.replace(&format!("<{inner}>"), &found);
+                let written = format!("<{inner}>");
+                let put_in = value.matches(&written).count().saturating_mul(found.len());
+                budget
+                    .spend(value.len().saturating_add(put_in))
+                    .map_err(|what| (name.clone(), what))?;
+                value = value.replace(&written, &found);
                 if value.len() > LONGEST {
                     return Err((name, "grows beyond 256 KiB when its values are put in".into()));
                 }
@@ -79,7 +88,8 @@ mod tests {
 
     fn run(pairs: &[(&str, &str)]) -> Result<BTreeMap<String, String>, (String, String)> {
         let mut options = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        substitute(&mut options, &|name| (name == "far").then(|| "away".into()))?;
+        let far = |name: &str| (name == "far").then(|| "away".into());
+        substitute(&mut options, &far, &Budget::default())?;
         Ok(options)
     }
 

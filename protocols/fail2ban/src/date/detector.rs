@@ -6,6 +6,8 @@ use crate::pattern::{Hit, TooHard};
 
 /// Seconds after which a template that found nothing may be overtaken.
 const UNUSED: i64 = 300;
+/// Templates that a filter may have; fail2ban's own are about 40.
+const MOST: usize = 200;
 const FAR: usize = 0x7fff_ffff;
 
 /// The templates of a filter and what they found so far.
@@ -61,8 +63,12 @@ impl Detector {
         };
         let lines = pattern.unwrap_or_default().split('\n').map(str::trim);
         for line in lines.filter(|line| !line.is_empty()) {
-            made.append(line, this_year)
-                .map_err(|what| format!("date pattern {line}: {what}"))?;
+            made.append(line, this_year).map_err(|what| {
+                format!(
+                    "date pattern {}: {what}",
+                    line.chars().take(200).collect::<String>()
+                )
+            })?;
         }
         if made.templates.is_empty() {
             for template in defaults::all(this_year)? {
@@ -104,6 +110,9 @@ impl Detector {
             } else {
                 Err(format!("is there twice, as {}", template.name))
             };
+        }
+        if self.templates.len() >= MOST {
+            return Err(format!("is one of more than {MOST} date patterns"));
         }
         self.templates.push(Used {
             template,

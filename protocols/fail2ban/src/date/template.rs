@@ -1,6 +1,7 @@
 //! One way a date may look.
 
 use super::field::fields;
+use crate::pattern::room::Room;
 use crate::pattern::{Hit, Lines, Pattern, TooHard};
 
 /// What a template's match is read as.
@@ -55,6 +56,9 @@ impl Template {
     /// # Errors
     /// What can't be honoured, in words.
     pub fn new(pattern: &str, this_year: i16) -> Result<Self, String> {
+        if pattern.len() > LONGEST {
+            return Err("is longer than 4 KiB".into());
+        }
         let upper = pattern.to_uppercase();
         let key = if pattern.contains('%') { pattern } else { &upper };
         if let Some((at, long)) = embedded_epoch(&upper) {
@@ -215,8 +219,13 @@ impl Template {
 /// Stands for "not inside a word"; the linear engine has it as two half boundaries.
 const HALF: char = '\u{1}';
 
+/// Bytes that a compiled template may take.
+const LARGEST: usize = 4 << 20;
+/// Bytes that a template may be written with.
+const LONGEST: usize = 4 << 10;
+
 fn compile(regex: &str) -> Result<Pattern, String> {
-    Pattern::with_half_boundaries(regex, HALF, Lines::One)
+    Pattern::with_half_boundaries(regex, HALF, Lines::One, &Room::with_largest(LARGEST))
 }
 
 /// `{EPOCH}` or `{LEPOCH}` inside a pattern: where, and whether it is the long form.

@@ -1,8 +1,9 @@
 //! Patterns that take time linear in the text.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::{Hit, SIZE_LIMIT, TooHard};
+use super::room::Room;
+use super::{Hit, TooHard};
 
 /// A pattern for the linear engine, compiled for ASCII at once and for everything else when such a text comes.
 ///
@@ -11,34 +12,38 @@ use super::{Hit, SIZE_LIMIT, TooHard};
 pub struct Linear {
     text: String,
     ascii: Option<regex::bytes::Regex>,
-    unicode: OnceLock<Option<regex::Regex>>,
+    /// Shared with its copies, so that none compiles it again.
+    unicode: Arc<OnceLock<Option<regex::Regex>>>,
+    room: Room,
 }
 
 impl Linear {
-    /// Compiles a translated pattern.
-    pub fn new(text: String) -> Result<Self, String> {
-        let ascii = regex::bytes::RegexBuilder::new(&text)
-            .unicode(false)
-            .size_limit(SIZE_LIMIT)
-            .build()
-            .ok();
+    /// Compiles a translated pattern, within what `room` leaves.
+    pub fn new(text: String, room: &Room) -> Result<Self, String> {
+        let ascii = |limit| {
+            regex::bytes::RegexBuilder::new(&text)
+                .unicode(false)
+                .size_limit(limit)
+                .build()
+        };
+        let ascii = room.compile(ascii).ok();
         let made = Self {
             text,
             ascii,
-            unicode: OnceLock::new(),
+            unicode: Arc::default(),
+            room: room.clone(),
         };
         if made.ascii.is_none() {
-            let compiled = made.compile().map_err(|error| error.to_string())?;
+            let compiled = made.compile()?;
             // Nothing else has set it: nobody else knows of it yet.
             let _ = made.unicode.set(Some(compiled));
         }
         Ok(made)
     }
 
-    fn compile(&self) -> Result<regex::Regex, regex::Error> {
-        regex::RegexBuilder::new(&self.text)
-            .size_limit(SIZE_LIMIT)
-            .build()
+    fn compile(&self) -> Result<regex::Regex, String> {
+        self.room
+            .compile(|limit| regex::RegexBuilder::new(&self.text).size_limit(limit).build())
     }
 
     fn unicode(&self) -> Result<&regex::Regex, TooHard> {

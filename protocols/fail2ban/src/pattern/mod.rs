@@ -4,17 +4,20 @@ mod class;
 pub mod expand;
 mod flags;
 mod linear;
+mod repeats;
+pub mod room;
 mod translate;
 
 use std::ops::Range;
 
 use linear::Linear;
-pub use translate::Lines;
+use room::Room;
 use translate::translate;
+pub use translate::{LONGEST, Lines};
 
 /// Steps back that a search of the backtracking engine may take before it gives up.
 pub const BACKTRACK_LIMIT: usize = 100_000;
-/// Bytes that a compiled pattern may take.
+/// Bytes that one part of a pattern for the backtracking engine may take; all parts were measured together before.
 const SIZE_LIMIT: usize = 32 << 20;
 
 /// A compiled pattern.
@@ -51,33 +54,44 @@ impl Hit {
 pub struct TooHard;
 
 impl Pattern {
-    /// Compiles a pattern in Python's syntax whose tags are expanded.
+    /// Compiles a pattern in Python's syntax whose tags are expanded, within what `room` leaves.
     ///
     /// # Errors
     /// What can't be honoured, in words.
-    pub fn new(expanded: &str, lines: Lines) -> Result<Self, String> {
-        Self::build(expanded, lines, None)
+    pub fn new(expanded: &str, lines: Lines, room: &Room) -> Result<Self, String> {
+        Self::build(expanded, lines, None, room)
     }
 
     /// The same, where the character `half` stands for a place that is not inside a word.
     ///
     /// # Errors
     /// What can't be honoured, in words.
-    pub fn with_half_boundaries(expanded: &str, half: char, lines: Lines) -> Result<Self, String> {
-        Self::build(expanded, lines, Some(half))
+    pub fn with_half_boundaries(
+        expanded: &str,
+        half: char,
+        lines: Lines,
+        room: &Room,
+    ) -> Result<Self, String> {
+        Self::build(expanded, lines, Some(half), room)
     }
 
-    fn build(expanded: &str, lines: Lines, half: Option<char>) -> Result<Self, String> {
+    fn build(expanded: &str, lines: Lines, half: Option<char>, room: &Room) -> Result<Self, String> {
         let translated = translate(expanded, lines, half)?;
         let engine = if translated.linear {
-            Engine::Linear(Linear::new(translated.exact)?)
+            Engine::Linear(Linear::new(translated.exact, room)?)
         } else {
+            // the engine compiles its parts one by one: how large they are together is seen without look-around
+            room.compile(|limit| {
+                regex::RegexBuilder::new(&translated.flat)
+                    .size_limit(limit)
+                    .build()
+            })?;
             let exact = fancy_regex::RegexBuilder::new(&translated.exact)
                 .backtrack_limit(BACKTRACK_LIMIT)
                 .delegate_size_limit(SIZE_LIMIT)
                 .build()
                 .map_err(|error| error.to_string())?;
-            Engine::Backtracking(Linear::new(translated.loose).ok(), Box::new(exact))
+            Engine::Backtracking(Linear::new(translated.loose, room).ok(), Box::new(exact))
         };
         let mut pattern = Self {
             engine,

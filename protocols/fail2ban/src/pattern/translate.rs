@@ -26,6 +26,8 @@ pub struct Translated {
     pub linear: bool,
     /// What matches at least as often, for the linear engine.
     pub loose: String,
+    /// All parts of `exact` without what joins them: as large when it is compiled, and the linear engine can compile it.
+    pub flat: String,
 }
 
 /// Bytes that an expanded pattern may have.
@@ -50,9 +52,11 @@ pub fn translate(pattern: &str, lines: Lines, half: Option<char>) -> Result<Tran
         at: 0,
         exact: String::with_capacity(pattern.len() * 2),
         loose: String::with_capacity(pattern.len() * 2),
+        flat: String::new(),
         linear: true,
         hidden: 0,
         open: Vec::new(),
+        repeats: (0, 1),
         each: lines == Lines::Each,
         lines,
         half,
@@ -74,6 +78,7 @@ pub fn translate(pattern: &str, lines: Lines, half: Option<char>) -> Result<Tran
         if walk.linear { HALF } else { r"(?:\A|\z|\b|(?=\W))" },
     );
     let loose = outside(&walk.loose, HALF);
+    let flat = outside(&walk.flat, HALF);
     let flags = |text: String| match walk.global.as_str() {
         "" => text,
         flags => format!("(?{flags}){text}"),
@@ -82,11 +87,12 @@ pub fn translate(pattern: &str, lines: Lines, half: Option<char>) -> Result<Tran
         exact: flags(exact),
         linear: walk.linear,
         loose: flags(loose),
+        flat: flags(flat),
     })
 }
 
 /// A group that is open.
-struct Open {
+pub(super) struct Open {
     /// Whether the loose pattern leaves it out.
     hidden: bool,
     /// A condition, and whether its second branch has begun.
@@ -95,17 +101,22 @@ struct Open {
     each: bool,
     ascii: bool,
     verbose: bool,
+    /// How often what is in it is repeated by counts, at most.
+    pub(super) repeats: u64,
 }
 
 pub(super) struct Walk {
     pub(super) rest: Vec<char>,
-    at: usize,
+    pub(super) at: usize,
     exact: String,
     loose: String,
+    flat: String,
     linear: bool,
     /// Groups around this place that the loose pattern leaves out.
     hidden: usize,
-    open: Vec<Open>,
+    pub(super) open: Vec<Open>,
+    /// Where the latest group or quantifier ended, and how often what is in it is repeated by counts.
+    pub(super) repeats: (usize, u64),
     pub(super) each: bool,
     lines: Lines,
     half: Option<char>,
@@ -141,6 +152,7 @@ impl Walk {
     }
 
     fn emit_loose(&mut self, text: &str) {
+        self.flat.push_str(text);
         if self.hidden == 0 {
             self.loose.push_str(text);
         }
@@ -182,15 +194,19 @@ impl Walk {
                 }
                 '*' | '+' | '?' => {
                     self.at += 1;
+                    let end = self.repeats.0 == self.at - 1;
                     self.quantifier(&c.to_string());
-                }
-                '{' => self.brace(),
-                '#' if self.verbose => {
-                    while self.peek(0).is_some_and(|c| c != '\n') {
-                        self.at += 1;
+                    if end {
+                        self.repeats.0 = self.at;
                     }
                 }
-                c if self.verbose && c.is_whitespace() => self.at += 1,
+                '{' => self.brace()?,
+                '#' if self.verbose => {
+                    while self.peek(0).is_some_and(|c| c != '\n') {
+                        self.pass(1);
+                    }
+                }
+                c if self.verbose && c.is_whitespace() => self.pass(1),
                 '.' => {
                     self.at += 1;
                     self.emit(".");
@@ -225,7 +241,7 @@ impl Walk {
         }
     }
 
-    fn brace(&mut self) {
+    fn brace(&mut self) -> Result<(), String> {
         let inside: String = self
             .rest
             .iter()
@@ -244,12 +260,16 @@ impl Walk {
             _ => None,
         };
         if let Some(text) = counts.filter(|_| closed) {
+            let low = inside.split(',').next().unwrap_or_default();
+            self.repeated(low.parse().unwrap_or(1))?;
             self.at += inside.chars().count() + 2;
             self.quantifier(&text);
+            self.repeats.0 = self.at;
         } else {
             self.at += 1;
             self.emit(r"\{");
         }
+        Ok(())
     }
 
     fn group(&mut self) -> Result<(), String> {
@@ -262,6 +282,7 @@ impl Walk {
             each: self.each,
             ascii: self.ascii,
             verbose: self.verbose,
+            repeats: 1,
         };
         if !self.starts("(?") {
             self.at += 1;
@@ -278,6 +299,7 @@ impl Walk {
                 self.at += look.len();
                 self.linear = false;
                 self.exact.push_str(look);
+                self.flat.push_str("(?:");
                 self.hidden += 1;
                 open.hidden = true;
                 self.open.push(open);
@@ -354,8 +376,13 @@ impl Walk {
         if open.hidden {
             self.hidden -= 1;
             self.emit_loose("(?:)");
+            self.flat.push(')');
         } else {
             self.emit_loose(")");
+        }
+        self.repeats = (self.at, open.repeats);
+        if let Some(around) = self.open.last_mut() {
+            around.repeats = around.repeats.max(open.repeats);
         }
         (self.each, self.ascii, self.verbose) = (open.each, open.ascii, open.verbose);
         Ok(())
