@@ -10,6 +10,8 @@
 
 #[path = "tail/common.rs"]
 mod common;
+#[path = "tail/journald.rs"]
+mod journald;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +23,7 @@ use ringfence::clock::Clock;
 use ringfence::health::{Health, HealthReport};
 use ringfence::place::{Passing, Places};
 use ringfence::source::journal::{self, JournalSettings};
-use ringfence::source::logfile::Handle;
+use ringfence::source::logfile::{Ending, Handle, LONGEST_LINE};
 use ringfence_testkit::until;
 
 /// A `journalctl` that writes its arguments down and then what `entries.N` says, N being how often it was started before.
@@ -44,11 +46,21 @@ fn entry(cursor: &str, message: &str) -> String {
 }
 
 fn start(program: &Path, places: &Arc<dyn Places>, ear: &Ear) -> (Handle, Health) {
+    start_on(program, "_SYSTEMD_UNIT=asterisk.service", None, places, ear)
+}
+
+fn start_on(
+    program: &Path,
+    wanted: &str,
+    since: Option<&str>,
+    places: &Arc<dyn Places>,
+    ear: &Ear,
+) -> (Handle, Health) {
     let settings = JournalSettings {
         name: "journal".into(),
         program: program.to_owned(),
-        matches: vec!["_SYSTEMD_UNIT=asterisk.service".into()],
-        since: None,
+        matches: vec![wanted.into()],
+        since: since.map(str::to_owned),
     };
     let health = Health::new(HealthReport::default());
     let sink = Box::new(ear.clone());
@@ -144,5 +156,62 @@ fn a_cursor_that_is_in_no_journal_is_given_up() {
         (ear.0.lock().unwrap().len() == 1).then_some(())
     });
     assert!(ear.0.lock().unwrap()[0].after_gap);
+    assert!(handle.stop(PATIENCE));
+}
+
+#[test]
+fn a_real_journal_is_followed_through_a_restart_and_after_it_was_cleared() {
+    let Some(mut journald) = journald::Journald::start() else {
+        println!("not tested: there is no journald here, or no right to start one");
+        return;
+    };
+    let program = journald.journalctl();
+    let (places, ear): (Arc<dyn Places>, _) = (Arc::new(Passing::default()), Ear::default());
+    let begin = || {
+        let (handle, health) = start_on(&program, "RINGFENCE_TEST=1", Some("-1h"), &places, &ear);
+        until(PATIENCE, "a watch", || {
+            (health.report().state.name() == "watching").then_some(())
+        });
+        handle
+    };
+    let expect = |texts: &[&str]| {
+        until(PATIENCE, "the messages", || {
+            (ear.0.lock().unwrap().len() >= texts.len()).then_some(())
+        });
+        let heard = ear.0.lock().unwrap();
+        let heard: Vec<_> = heard.iter().map(|one| one.text.as_str()).collect();
+        assert_eq!(heard, texts);
+    };
+    journald.log(&[b"before the first start"]);
+    let handle = begin();
+    expect(&["before the first start"]);
+    // a message that holds a line feed is one line, and no second one blames anybody
+    journald.log(&[b"one\nfailed from 192.0.2.1"]);
+    journald.log(&[b"f\xff\0\nfailed from 192.0.2.2"]);
+    journald.log(&[b"first", b"second"]);
+    let long = vec![b'x'; 70_000];
+    journald.log(&[&long]);
+    let cut = "x".repeat(LONGEST_LINE);
+    let mut texts = vec![
+        "before the first start",
+        "one\nfailed from 192.0.2.1",
+        "f\u{fffd}\0\nfailed from 192.0.2.2",
+        "first",
+        &cut,
+    ];
+    expect(&texts);
+    assert_eq!(ear.0.lock().unwrap()[4].ending, Ending::Cut);
+    assert!(handle.stop(PATIENCE));
+    journald.log(&[b"while away"]);
+    let handle = begin();
+    journald.log(&[b"back"]);
+    texts.extend(["while away", "back"]);
+    expect(&texts);
+    assert!(handle.stop(PATIENCE));
+    journald.clear();
+    let handle = begin();
+    journald.log(&[b"after it was cleared"]);
+    texts.push("after it was cleared");
+    expect(&texts);
     assert!(handle.stop(PATIENCE));
 }
