@@ -1,19 +1,23 @@
 //! `ringfence regex`: what a fail2ban filter, or a pattern, finds in a log.
 
+mod progress;
+mod source;
+
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 use ringfence_event::Moment;
 use ringfence_fail2ban::{
     Definition, Filter, Found, Hints, Judge, LONGEST_LINE, LoadError, Outcome, Settings, Skipped, UseDns,
-    Written,
+    Who, Written,
 };
 use serde_json::json;
 
+use self::progress::Progress;
 use super::{CliError, Exit, settle};
 use crate::clock::{Clock, iso};
 use crate::filter::{DEFAULT_FOLDER, Fate, Line, Lines, Tally, open};
@@ -23,11 +27,11 @@ use crate::filter::{DEFAULT_FOLDER, Fate, Line, Lines, Tally, open};
 /// Every pattern is tried on every line. Nothing is decided or banned, and no name is looked up.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RegexArgs {
-    /// The log: a file, `-` for standard input, or a line of a log itself
+    /// The log: a file, a pipe, `-` for standard input, or a line of a log itself
     pub log: String,
     /// A filter by name (`sshd`, `sshd[mode=aggressive]`), a filter's file, or a pattern with <HOST>
     pub filter: String,
-    /// A pattern of lines to ignore, besides those of the filter
+    /// A pattern of lines to ignore, besides those of the filter; or a filter's file with such patterns
     pub ignoreregex: Option<String>,
     /// How dates look, instead of what the filter says
     #[arg(long, short = 'd', value_name = "PATTERN")]
@@ -35,6 +39,9 @@ pub struct RegexArgs {
     /// Lines that a pattern may span, instead of what the filter says
     #[arg(long, short = 'L', value_name = "LINES", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub maxlines: Option<u16>,
+    /// The zone of dates that name none, such as Europe/Berlin, instead of this machine's
+    #[arg(long, visible_alias = "TZ", value_name = "ZONE")]
+    pub timezone: Option<String>,
     /// Whether <HOST> also matches names, which are shown and never looked up [default: what the filter says, else no]
     #[arg(long, value_enum, value_name = "WHETHER")]
     pub usedns: Option<Names>,
@@ -47,6 +54,12 @@ pub struct RegexArgs {
     /// Print each match: line, pattern, address, time, account
     #[arg(long, short = 'v')]
     pub verbose: bool,
+    /// Print just this of each match, one a line, and no summary
+    #[arg(long, short = 'o', value_enum, value_name = "WHAT", conflicts_with_all = ["verbose", "json"])]
+    pub out: Option<Part>,
+    /// Print no missed lines
+    #[arg(long, conflicts_with = "print_all_missed")]
+    pub print_no_missed: bool,
     /// Print every missed line, instead of the first twenty with a hint each
     #[arg(long)]
     pub print_all_missed: bool,
@@ -67,10 +80,21 @@ pub enum Names {
     No,
 }
 
+/// What `--out` prints of a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Whom it is about, whatever that is: an address, a network, an account, a name.
+    Id,
+    /// The address, where it is about one.
+    Ip,
+    /// The account.
+    User,
+    /// The line.
+    Msg,
+}
+
 /// Missed lines that are shown with a hint.
 const SHOWN: usize = 20;
-/// Bytes between two reports of the progress.
-const STEP: u64 = 4 << 20;
 
 impl RegexArgs {
     /// Applies the filter to the whole log and prints to `out`.
@@ -81,7 +105,7 @@ impl RegexArgs {
         let definition = self.definition()?;
         let now = Clock::start().now().as_millis() / 1000;
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let zone = jiff::tz::TimeZone::system();
+        let zone = self.zone()?;
         let at = jiff::Timestamp::from_second(now).unwrap_or_default();
         let settings = Settings {
             this_year: at.to_zoned(zone.clone()).year(),
@@ -89,7 +113,7 @@ impl RegexArgs {
             every_pattern: !self.no_check_all,
         };
         let filter = Arc::new(Filter::compile(&definition, settings).map_err(|error| unloadable(&error))?);
-        let (source, size): (Box<dyn BufRead>, Option<u64>) = self.source()?;
+        let (source, size) = source::open(&self.log, &self.filter, &definition)?;
         let mut lines = Lines::new(source);
         let mut run = Run {
             args: self,
@@ -119,16 +143,41 @@ impl RegexArgs {
         progress.end();
         let ended = if json {
             run.end_json()
+        } else if self.out.is_some() {
+            Ok(())
         } else {
             run.end(&definition)
         };
         Ok(settle(ended.and_then(|()| run.out.flush()))?.unwrap_or(Exit::Ok))
     }
 
+    fn zone(&self) -> Result<TimeZone, CliError> {
+        let Some(name) = &self.timezone else {
+            return Ok(TimeZone::system());
+        };
+        if name == "UTC" {
+            return Ok(TimeZone::UTC);
+        }
+        // names need the machine's tzdata; what POSIX writes, like CET-1CEST,M3.5.0,M10.5.0/3, needs nothing
+        let zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
+        zone.map_err(|_| {
+            let what = format!(
+                "no time zone {name} is known: write UTC, a name like Europe/Berlin (if tzdata is installed) or a rule like \
+                 CET-1CEST,M3.5.0,M10.5.0/3"
+            );
+            CliError::new(Exit::Usage, what)
+        })
+    }
+
     fn definition(&self) -> Result<Definition, CliError> {
-        let mut definition = open(&self.filter, &self.fail2ban).map_err(|error| unloadable(&error))?;
+        let mut definition = open(&here(&self.filter), &self.fail2ban).map_err(|error| unloadable(&error))?;
         if let Some(ignore) = &self.ignoreregex {
-            definition.ignoreregex.push(Written::given(ignore));
+            if Path::new(ignore).is_file() {
+                let other = open(&here(ignore), &self.fail2ban).map_err(|error| unloadable(&error))?;
+                definition.ignoreregex.extend(other.ignoreregex);
+            } else {
+                definition.ignoreregex.push(Written::given(ignore));
+            }
         }
         if let Some(pattern) = &self.datepattern {
             definition.datepattern = Some(Written::given(pattern));
@@ -143,24 +192,18 @@ impl RegexArgs {
         }
         Ok(definition)
     }
+}
 
-    /// The log, and its size if it is a file.
-    fn source(&self) -> Result<(Box<dyn BufRead>, Option<u64>), CliError> {
-        if self.log == "-" {
-            return Ok((Box::new(BufReader::new(io::stdin())), None));
-        }
-        match File::open(&self.log) {
-            Ok(file) => {
-                let size = file.metadata().ok().map(|about| about.len());
-                Ok((Box::new(BufReader::with_capacity(1 << 16, file)), size))
-            }
-            // A line of a log has a space in it; what has none is a file that is not there.
-            Err(_) if self.log.contains([' ', '\n']) && !Path::new(&self.log).exists() => {
-                Ok((Box::new(io::Cursor::new(self.log.clone().into_bytes())), None))
-            }
-            Err(error) => Err(CliError::new(Exit::NoInput, format!("{}: {error}", self.log))),
-        }
+/// A filter's file in the current directory, written so that it is not taken for a filter's name.
+fn here(text: &str) -> String {
+    let path = Path::new(text);
+    let named = path
+        .extension()
+        .is_some_and(|end| end == "conf" || end == "local");
+    if named && !text.contains('/') && path.is_file() {
+        return format!("./{text}");
     }
+    text.to_owned()
 }
 
 fn unloadable(error: &LoadError) -> CliError {
@@ -200,6 +243,9 @@ impl Run<'_> {
                 .unwrap_or_default(),
         );
         for found in &outcome.found {
+            if let Some(part) = self.args.out {
+                self.part(part, found, &text)?;
+            }
             if self.args.verbose || self.json {
                 self.found(line.number, found)?;
             }
@@ -230,6 +276,9 @@ impl Run<'_> {
             let Some((number, text)) = self.recent.pop_front() else {
                 break;
             };
+            if self.args.print_no_missed {
+                continue;
+            }
             if self.args.print_all_missed {
                 self.show(number, "missed", &text, None)?;
             } else if self.missed.len() < SHOWN {
@@ -249,6 +298,20 @@ impl Run<'_> {
         }
         let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
         writeln!(self.out, "{number:>7}  {fate}{why}  {}", printable(text))
+    }
+
+    fn part(&mut self, part: Part, found: &Found, line: &str) -> io::Result<()> {
+        let text = match (part, &found.who) {
+            // what is no failure by itself is about nobody
+            _ if found.nofail => None,
+            (Part::Id, Who::Pending) => None,
+            (Part::Id, who) => Some(who.to_string()),
+            (Part::Ip, Who::Address(address, _) | Who::Id(_, Some(address))) => Some(address.to_string()),
+            (Part::Ip, _) => None,
+            (Part::User, _) => found.user.clone(),
+            (Part::Msg, _) => Some(line.to_owned()),
+        };
+        text.map_or(Ok(()), |text| writeln!(self.out, "{}", printable(&text)))
     }
 
     fn found(&mut self, number: u64, found: &Found) -> io::Result<()> {
@@ -335,7 +398,7 @@ impl Run<'_> {
             }
         }
         let shown = self.missed.len() as u64;
-        if tally.missed > shown && !self.args.print_all_missed {
+        if tally.missed > shown && !self.args.print_all_missed && !self.args.print_no_missed {
             writeln!(
                 out,
                 "         {} more missed: --print-all-missed",
@@ -378,42 +441,4 @@ fn printable(text: &str) -> String {
             shown
         })
         .collect()
-}
-
-/// How far a long log is, on a terminal.
-struct Progress {
-    size: Option<u64>,
-    read: u64,
-    shown: u64,
-}
-
-impl Progress {
-    fn new(size: Option<u64>) -> Self {
-        Self {
-            size: size.filter(|size| *size > 2 * STEP && io::stderr().is_terminal()),
-            read: 0,
-            shown: 0,
-        }
-    }
-
-    fn step(&mut self, line: &Line) {
-        self.read += line.length;
-        if let Some(size) = self.size
-            && self.read - self.shown >= STEP
-        {
-            self.shown = self.read;
-            eprint!(
-                "\r{:>3} % of {} MB, line {}",
-                self.read * 100 / size,
-                size >> 20,
-                line.number
-            );
-        }
-    }
-
-    fn end(&self) {
-        if self.shown > 0 {
-            eprint!("\r\x1b[K");
-        }
-    }
 }

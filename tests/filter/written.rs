@@ -1,8 +1,9 @@
 //! Filters written by hand: the order of their files, what is refused and how it is said.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -205,4 +206,43 @@ fn a_missed_line_says_how_far_it_came() {
         text.contains("nearest: pattern 1 matches \" login of bob failed\", not what follows: "),
         "{text}"
     );
+}
+
+#[test]
+fn the_standard_input_is_a_log_unless_it_is_compressed() {
+    let folder = folder(&[(
+        "filter.d/x.conf",
+        "[Definition]\nfailregex = ^ (?:\\S+ ){2}failed <HOST>$\n",
+    )]);
+    let feed = |bytes: &[u8]| -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ringfence"))
+            .args(["regex", "-", "x", "--out", "ip", "--fail2ban"])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    // as `journalctl -o short-iso` writes it
+    let output = feed(b"2026-03-04T05:06:07+0000 host door[7]: failed 192.0.2.1\nnothing\n");
+    assert!(output.status.success());
+    assert_eq!(output.stdout, b"192.0.2.1\n");
+    // a person sees how far it is, a file does not
+    assert_eq!(output.stderr, b"");
+    for (magic, reader) in [
+        (&b"\x1f\x8b\x08\0"[..], "zcat"),
+        (b"BZh9", "bzcat"),
+        (b"\xfd7zXZ\0\0", "xzcat"),
+        (b"\x28\xb5\x2f\xfd\0", "zstdcat"),
+    ] {
+        let output = feed(magic);
+        assert_eq!(output.status.code(), Some(65), "{reader}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let how = format!("the standard input is compressed: COMMAND | {reader} | ringfence regex - x\n");
+        assert!(said.ends_with(&how), "{said}");
+    }
+    assert_eq!(feed(b"").stdout, b"");
 }
