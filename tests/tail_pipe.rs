@@ -193,6 +193,30 @@ fn a_line_of_a_megabyte_is_cut_and_its_rest_left_out() {
 }
 
 #[test]
+fn a_busy_sink_does_not_hold_up_the_writer() {
+    let scene = Scene::ready();
+    let mut writer = writer(&scene.path);
+    writer.write_all(b"first\n").unwrap();
+    scene.expect(&[("first", WHOLE)]);
+    nix::fcntl::fcntl(
+        &writer,
+        nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK),
+    )
+    .unwrap();
+    let busy = scene.ear.0.lock().unwrap();
+    // eight times what a pipe holds unless it was given more; the kernel would refuse what does not fit
+    for _ in 0..512 {
+        writer
+            .write_all(&[b"z".repeat(1023), b"\n".to_vec()].concat())
+            .unwrap();
+    }
+    drop(busy);
+    until(PATIENCE, "all lines", || {
+        (scene.heard().len() == 513).then_some(())
+    });
+}
+
+#[test]
 fn two_writers_at_once_keep_their_short_lines_whole() {
     let scene = Scene::ready();
     let write = |name: char| {
