@@ -1,13 +1,8 @@
 //! Addresses as Asterisk prints them, and finding the one in a message that can't be a peer's own words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use memchr::memmem;
-use nom::Parser;
-use nom::bytes::complete::{tag, take_while1};
-use nom::character::complete::char;
-use nom::combinator::opt;
-use nom::sequence::{preceded, terminated};
+use memchr::memmem::Finder;
 use ringfence_event::{Peer, Transport};
 
 /// The longest address in bytes, with a scope; anything longer is none.
@@ -15,6 +10,9 @@ const MAX_ADDRESS: usize = 96;
 
 /// `192.0.2.1`, `2001:db8::1`, with `%scope`, which is dropped.
 pub(super) fn bare(text: &[u8]) -> Option<IpAddr> {
+    if let Some(addr) = v4(text) {
+        return (!addr.is_unspecified()).then_some(IpAddr::V4(addr));
+    }
     let text = std::str::from_utf8(text)
         .ok()
         .filter(|text| text.len() <= MAX_ADDRESS)?;
@@ -64,27 +62,60 @@ pub(super) fn with_transport(text: &[u8]) -> Option<Peer> {
 pub(super) fn of_event(input: &[u8]) -> Option<(Peer, &[u8])> {
     let end = memchr::memchr(b'"', input.get(..MAX_ADDRESS + 1).unwrap_or(input))?;
     let (text, rest) = input.split_at(end);
-    let capitals = take_while1(|byte: u8| byte.is_ascii_uppercase());
-    let family = preceded(tag("IPV"), nom::character::complete::one_of("46"));
-    let mut parts = (
-        terminated(family, char('/')),
-        opt(terminated(capitals, char('/'))),
-    );
-    let read: nom::IResult<_, _> = parts.parse(text);
-    let (address, (family, word)) = read.ok()?;
-    let slash = memchr::memrchr(b'/', address)?;
-    let addr = address.get(..slash).and_then(|text| {
-        // the PBX's own address may be unspecified
-        let text = std::str::from_utf8(text).ok()?;
+    let (&family, address) = text.strip_prefix(b"IPV")?.split_first()?;
+    let address = address.strip_prefix(b"/")?;
+    let capitals = address.iter().position(|byte| !byte.is_ascii_uppercase())?;
+    // Asterisk leaves a transport out that it doesn't know
+    let (word, address) = match address.split_at(capitals) {
+        (word, [b'/', address @ ..]) if !word.is_empty() => (transport(word), address),
+        _ => (Transport::Unknown, address),
+    };
+    let slash = address.iter().rposition(|byte| *byte == b'/')?;
+    let (addr, port) = (address.get(..slash)?, address.get(slash + 1..)?);
+    // the PBX's own address may be unspecified
+    let addr = v4(addr).map(IpAddr::V4).or_else(|| {
+        let text = std::str::from_utf8(addr).ok()?;
         let text = text.split_once('%').map_or(text, |(text, _)| text);
         text.parse::<IpAddr>().ok()
     })?;
-    let port = port(address.get(slash + 1..)?)?;
-    let fits = addr.is_ipv4() == (family == '4');
-    fits.then_some((
-        Peer::new(addr, port, word.map_or(Transport::Unknown, transport)),
-        rest,
-    ))
+    let port = self::port(port)?;
+    let fits = family == if addr.is_ipv4() { b'4' } else { b'6' };
+    fits.then_some((Peer::new(addr, port, word), rest))
+}
+
+/// Four decimal octets without leading zeros.
+fn v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut addr, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            if digits > 0 && octet == 0 {
+                return None;
+            }
+            octet = octet * 10 + u32::from(digit);
+            digits += 1;
+            if octet > 255 {
+                return None;
+            }
+        } else if *byte == b'.' && digits > 0 && dots < 3 {
+            addr = addr << 8 | octet;
+            (octet, digits) = (0, 0);
+            dots += 1;
+        } else {
+            return None;
+        }
+    }
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from(addr << 8 | octet))
+}
+
+/// A number and what follows its digits.
+fn digits(text: &[u8]) -> Option<(u16, &[u8])> {
+    let (mut number, mut rest) = (0_u16, text);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number.checked_mul(10)?.checked_add(u16::from(digit - b'0'))?;
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
 }
 
 fn transport(word: &[u8]) -> Transport {
@@ -98,9 +129,10 @@ fn transport(word: &[u8]) -> Transport {
     }
 }
 
-fn port(digits: &[u8]) -> Option<u16> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+fn port(text: &[u8]) -> Option<u16> {
+    digits(text)
+        .filter(|(_, rest)| rest.is_empty())
+        .map(|(port, _)| port)
 }
 
 /// Where the only address between `before` and `after` stands, with what lies on both sides.
@@ -114,17 +146,18 @@ pub(super) struct Found<'a, T> {
 /// is looked at: when two of them name different values, nobody can say which is the PBX's own.
 pub(super) fn sole<'a, T: PartialEq>(
     message: &'a [u8],
-    before: &[u8],
-    after: &[u8],
+    before: &Finder<'_>,
+    after: &Finder<'_>,
     read: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<Option<Found<'a, T>>, Ambiguous> {
     let mut found: Option<Found<'a, T>> = None;
-    for at in memmem::find_iter(message, before) {
-        let Some(start) = message.get(at + before.len()..) else {
+    let (before_len, after_len) = (before.needle().len(), after.needle().len());
+    for at in before.find_iter(message) {
+        let Some(start) = message.get(at + before_len..) else {
             continue;
         };
-        let near = start.get(..MAX_ADDRESS + after.len()).unwrap_or(start);
-        let Some(end) = memmem::find(near, after) else {
+        let near = start.get(..MAX_ADDRESS + after_len).unwrap_or(start);
+        let Some(end) = after.find(near) else {
             continue;
         };
         let Some(value) = start.get(..end).and_then(&read) else {
@@ -135,7 +168,7 @@ pub(super) fn sole<'a, T: PartialEq>(
             Some(_) => {}
             None => {
                 let left = message.get(..at).unwrap_or_default();
-                let right = start.get(end + after.len()..).unwrap_or_default();
+                let right = start.get(end + after_len..).unwrap_or_default();
                 found = Some(Found { left, value, right });
             }
         }

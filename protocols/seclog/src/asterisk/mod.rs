@@ -14,6 +14,7 @@ mod event;
 mod meaning;
 mod memory;
 mod others;
+mod plain;
 mod prefix;
 mod said;
 mod security;

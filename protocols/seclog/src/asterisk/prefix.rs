@@ -8,6 +8,7 @@ use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
+use super::plain::plain;
 use crate::time::{Stamp, stamp};
 
 /// How much a message matters, as far as this crate looks.
@@ -24,15 +25,20 @@ pub enum Level {
 /// The first line of a record, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    stamp: Option<Stamp>,
-    level: Level,
-    file: &'a [u8],
-    message: &'a [u8],
+    pub(super) stamp: Option<Stamp>,
+    pub(super) level: Level,
+    pub(super) file: &'a [u8],
+    pub(super) message: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// Takes a line without its line feed apart; `None` when no record of Asterisk begins so.
     pub fn read(line: &'a [u8]) -> Option<Self> {
+        plain(line).or_else(|| Self::grammar(line))
+    }
+
+    /// The whole grammar, for what [`plain`] leaves to it.
+    pub(super) fn grammar(line: &'a [u8]) -> Option<Self> {
         let (line, carried) = carrier(line).map_or((line, None), |(line, stamp)| (line, Some(stamp)));
         let (_, mut read) = asterisk(line).ok()?;
         read.stamp = read.stamp.or(carried);
@@ -198,7 +204,7 @@ fn without_colours(line: &[u8]) -> &[u8] {
 }
 
 /// No sentence that blames somebody ends in a peer's text, so nothing of a peer is dropped.
-fn without_end_colour(message: &[u8]) -> &[u8] {
+pub(super) fn without_end_colour(message: &[u8]) -> &[u8] {
     let reset: [&[u8]; 2] = [b"\x1b[0m", b"\x1b[0;37m"];
     reset
         .iter()

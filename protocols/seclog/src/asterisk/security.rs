@@ -6,10 +6,9 @@
 //! local address is named twice blames nobody, nor does one that is as long as Asterisk writes at most, since its end may be
 //! missing. What a peer's quotes add elsewhere is part of a name; a success is never read from such a record.
 
-use memchr::memmem;
-use nom::bytes::complete::{tag, take_while};
-use nom::sequence::delimited;
-use nom::{IResult, Parser};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use ringfence_event::{Moment, Peer, Service, Transport};
 
 use super::address::of_event;
@@ -18,6 +17,11 @@ use crate::time::{Clock, stamp};
 
 /// How such a message begins.
 pub(super) const START: &[u8] = b"SecurityEvent=\"";
+
+/// In front of the session, behind the account.
+static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\",SessionID=\""));
+/// In front of the PBX's own address.
+static LOCAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\",LocalAddress=\""));
 
 /// What one security event says, its address read and its order checked.
 #[derive(Clone, Copy, Debug)]
@@ -46,21 +50,15 @@ pub(super) enum Unread {
 
 impl<'a> Statement<'a> {
     pub(super) fn read(message: &'a [u8]) -> Result<Self, Unread> {
-        let (rest, head) = head(message).map_err(|_| Unread::Broken)?;
+        let (head, rest) = head(message).ok_or(Unread::Broken)?;
         let event = Event::from_name(head.event).ok_or(Unread::Broken)?;
-        let mark = b"\",LocalAddress=\"";
-        let mut marks = memmem::find_iter(rest, mark);
-        let Some(at) = marks.next() else {
+        let Some((named, behind)) = cut(rest, &LOCAL) else {
             return Err(Unread::Open);
         };
-        if marks.next().is_some() {
+        if LOCAL.find(behind).is_some() {
             return Err(Unread::Broken);
         }
-        let (named, behind) = rest.split_at(at);
-        let (local, behind) = behind
-            .get(mark.len()..)
-            .and_then(of_event)
-            .ok_or(Unread::Broken)?;
+        let (local, behind) = of_event(behind).ok_or(Unread::Broken)?;
         let behind = behind.strip_prefix(b"\",RemoteAddress=\"").ok_or(Unread::Open)?;
         let (remote, behind) = of_event(behind).ok_or(Unread::Open)?;
         let (account, session) = names(event, named).ok_or(Unread::Broken)?;
@@ -163,14 +161,14 @@ fn names(event: Event, named: &[u8]) -> Option<(&[u8], &[u8])> {
         return Some((b"", named.strip_prefix(b"SessionID=\"")?));
     }
     let named = named.strip_prefix(b"AccountID=\"")?;
-    let mark = b"\",SessionID=\"";
-    let mut marks = memmem::find_iter(named, mark);
-    let at = marks.next()?;
-    if marks.next().is_some() {
-        return None;
-    }
-    let (account, session) = named.split_at(at);
-    Some((account, session.get(mark.len()..)?))
+    let (account, session) = cut(named, &SESSION)?;
+    SESSION.find(session).is_none().then_some((account, session))
+}
+
+/// What stands before and behind the first mark.
+fn cut<'a>(text: &'a [u8], mark: &Finder<'_>) -> Option<(&'a [u8], &'a [u8])> {
+    let at = mark.find(text)?;
+    Some((text.get(..at)?, text.get(at + mark.needle().len()..)?))
 }
 
 struct Head<'a> {
@@ -180,14 +178,24 @@ struct Head<'a> {
 }
 
 /// Everything in front of the first value that a peer can choose.
-fn head(input: &[u8]) -> IResult<&[u8], Head<'_>> {
-    let value = || take_while(|byte: u8| byte.is_ascii_graphic() && byte != b'"');
-    let (input, event) = delimited(tag(START), value(), tag("\",EventTV=\"")).parse(input)?;
-    let (input, time) = value().parse(input)?;
-    let (input, _severity) = delimited(tag("\",Severity=\""), value(), tag("\",Service=\"")).parse(input)?;
-    let (input, service) = value().parse(input)?;
-    let (input, _version) = delimited(tag("\",EventVersion=\""), value(), tag("\",")).parse(input)?;
-    Ok((input, Head { event, time, service }))
+fn head(message: &[u8]) -> Option<(Head<'_>, &[u8])> {
+    let (event, rest) = value(message.strip_prefix(START)?)?;
+    let (time, rest) = value(rest.strip_prefix(b"\",EventTV=\"")?)?;
+    let (_severity, rest) = value(rest.strip_prefix(b"\",Severity=\"")?)?;
+    let (service, rest) = value(rest.strip_prefix(b"\",Service=\"")?)?;
+    let (_version, rest) = value(rest.strip_prefix(b"\",EventVersion=\"")?)?;
+    let rest = rest.strip_prefix(b"\",")?;
+    let head = message.get(..message.len() - rest.len())?;
+    // without a branch for each byte
+    let plain = head
+        .iter()
+        .fold(true, |plain, byte| plain & byte.is_ascii_graphic());
+    plain.then_some((Head { event, time, service }, rest))
+}
+
+/// Up to the next quote, which comes first in what follows.
+fn value(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    rest.split_at_checked(memchr::memchr(b'"', rest)?)
 }
 
 fn service(name: &[u8]) -> Service {

@@ -2,7 +2,9 @@
 //!
 //! No line break stands in a SIP header that they print, but quotes, brackets and whole sentences do.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder, FinderRev};
 use nom::Parser;
 use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::{char, digit1};
@@ -13,6 +15,24 @@ use ringfence_event::{Cause, Proof, SecurityEvent, Service, Text};
 use super::address::{Ambiguous, bare, sole, with_port, with_transport};
 use super::said::{Kind, Reach, Read, Said, blank, peer};
 use super::uri::{pjsip_user, user};
+
+/// Words that many messages are searched for.
+type Words = LazyLock<Finder<'static>>;
+/// Words that are searched for from the end.
+type LastWords = LazyLock<FinderRev<'static>>;
+
+static REGISTRATION_FAILED: LastWords = LazyLock::new(|| FinderRev::new("' failed for '"));
+static REQUEST_FAILED: Words = LazyLock::new(|| Finder::new("' failed for '"));
+static FROM: Words = LazyLock::new(|| Finder::new("' from '"));
+static CALL_ID: Words = LazyLock::new(|| Finder::new("' (callid: "));
+static REASON: LastWords = LazyLock::new(|| FinderRev::new(") - "));
+static TRIES: LastWords = LazyLock::new(|| FinderRev::new(" after "));
+static CALLER: Words = LazyLock::new(|| Finder::new("' ("));
+static CALL: Words = LazyLock::new(|| Finder::new(": Call ("));
+static TO_EXTENSION: Words = LazyLock::new(|| Finder::new(") to extension '"));
+static REJECTED: LastWords = LazyLock::new(|| FinderRev::new("' rejected because extension not found"));
+static PARENTHESIS: Words = LazyLock::new(|| Finder::new(")"));
+static PACKET: Words = LazyLock::new(|| Finder::new("packet from"));
 
 /// chan_sip.c, any version.
 pub(super) fn chan_sip(message: &[u8]) -> Read {
@@ -33,12 +53,12 @@ pub(super) fn chan_sip(message: &[u8]) -> Read {
 /// `Registration from '"x" <sip:alice@h>' failed for '192.0.2.1:5060' - Wrong password`: nothing of a peer stands behind
 /// the address, so the last one is the PBX's own.
 fn registration(rest: &[u8]) -> Read {
-    let mark = b"' failed for '";
-    let Some(at) = memmem::rfind(rest, mark) else {
+    let mark = &REGISTRATION_FAILED;
+    let Some(at) = mark.rfind(rest) else {
         return Read::Other;
     };
     let (to, behind) = rest.split_at(at);
-    let behind = behind.get(mark.len()..).unwrap_or_default();
+    let behind = behind.get(mark.needle().len()..).unwrap_or_default();
     let Some(end) = memmem::find(behind, b"' - ") else {
         return Read::Other;
     };
@@ -73,7 +93,7 @@ fn reason_of(reason: &[u8]) -> Option<(Cause, Proof)> {
 /// `Call from 'alice' (192.0.2.1:5060) to extension '9' rejected because extension not found in context 'internal'.`
 fn chan_sip_call(message: &[u8]) -> Read {
     let read = |text: &[u8]| with_port(text).map(peer);
-    match sole(message, b"' (", b") to extension '", read) {
+    match sole(message, &CALLER, &TO_EXTENSION, read) {
         Ok(Some(found)) if found.left.len() >= 11 => call(Service::ChanSip, found.value, b"", found.right),
         Ok(_) => Read::Other,
         Err(Ambiguous) => Read::Ambiguous,
@@ -82,7 +102,7 @@ fn chan_sip_call(message: &[u8]) -> Read {
 
 /// ` alice: Call (UDP:192.0.2.1:5060) to extension '9' rejected because extension not found in context 'internal'.`
 pub(super) fn pjsip_session(message: &[u8]) -> Read {
-    match sole(message, b": Call (", b") to extension '", with_transport) {
+    match sole(message, &CALL, &TO_EXTENSION, with_transport) {
         Ok(Some(found)) => {
             let endpoint = found.left.strip_prefix(b" ").unwrap_or(found.left);
             call(Service::PjSip, found.value, endpoint, found.right)
@@ -93,11 +113,11 @@ pub(super) fn pjsip_session(message: &[u8]) -> Read {
 }
 
 fn call(service: Service, from: ringfence_event::Peer, account: &[u8], rest: &[u8]) -> Read {
-    let words = b"' rejected because extension not found";
-    let Some(at) = memmem::rfind(rest, words) else {
+    let words = &REJECTED;
+    let Some(at) = words.rfind(rest) else {
         return Read::Open;
     };
-    let end = rest.get(at + words.len()..).unwrap_or_default();
+    let end = rest.get(at + words.needle().len()..).unwrap_or_default();
     if !(end == b"." || (end.starts_with(b" in context '") && end.ends_with(b"'."))) {
         return Read::Open;
     }
@@ -211,12 +231,12 @@ pub(super) fn pjsip_distributor(message: &[u8]) -> Read {
     let Some(rest) = message.strip_prefix(b"Request '") else {
         return Read::Other;
     };
-    let found = match sole(rest, b"' failed for '", b"' (callid: ", with_port) {
+    let found = match sole(rest, &REQUEST_FAILED, &CALL_ID, with_port) {
         Ok(Some(found)) => found,
         Ok(None) => return Read::Other,
         Err(Ambiguous) => return Read::Ambiguous,
     };
-    let Some(at) = memmem::rfind(found.right, b") - ") else {
+    let Some(at) = REASON.rfind(found.right) else {
         return Read::Other;
     };
     let (call_id, reason) = found.right.split_at(at);
@@ -227,7 +247,7 @@ pub(super) fn pjsip_distributor(message: &[u8]) -> Read {
         b"Failed to authenticate" | b"Error to authenticate" => Cause::WrongPassword,
         _ => return Read::Other,
     };
-    let method = memmem::find(found.left, b"' from '").unwrap_or(0);
+    let method = FROM.find(found.left).unwrap_or(0);
     let from = found.left.get(method..).unwrap_or_default();
     let mut event = blank(cause, Service::PjSip, peer(found.value));
     event.account = Text::new(&pjsip_user(from));
@@ -238,7 +258,7 @@ pub(super) fn pjsip_distributor(message: &[u8]) -> Read {
 
 /// Without ` after 5 tries in 2.310 ms`.
 fn without_tries(reason: &[u8]) -> &[u8] {
-    let Some(at) = memmem::rfind(reason, b" after ") else {
+    let Some(at) = TRIES.rfind(reason) else {
         return reason;
     };
     let (before, tries) = reason.split_at(at);
@@ -279,7 +299,7 @@ pub(super) fn pjsip_registrar(message: &[u8]) -> Read {
         let colon = memchr::memrchr(b':', text)?;
         with_transport(&[b"UDP:", text].concat()).filter(|_| colon > 0)
     };
-    let found = match sole(message, b"' (", b")", read) {
+    let found = match sole(message, &CALLER, &PARENTHESIS, read) {
         Ok(Some(found)) => found,
         Ok(None) => return Read::Other,
         Err(Ambiguous) => return Read::Ambiguous,
@@ -301,7 +321,7 @@ pub(super) fn pjproject(message: &[u8]) -> Read {
     let blanks = || take_while1(|byte: u8| byte == b' ' || byte == b'\t');
     let read: nom::IResult<_, _> = terminated(file, blanks()).parse(message);
     let Ok((words, file)) = read else {
-        return if memmem::find(message, b"packet from").is_some() {
+        return if PACKET.find(message).is_some() {
             Read::Dump(None)
         } else {
             Read::Other
@@ -329,7 +349,7 @@ pub(super) fn pjproject(message: &[u8]) -> Read {
     if let (Ok((_, (_, _, text, _, _))), b"sip_transport.c") = (read, file) {
         return malformed(text).map_or(Read::Other, |said| Read::Said(said, Reach::None));
     }
-    if memmem::find(words, b"packet from").is_some() {
+    if PACKET.find(words).is_some() {
         Read::Dump(None)
     } else {
         Read::Other

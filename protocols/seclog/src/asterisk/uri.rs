@@ -1,11 +1,13 @@
 //! The account in a From or To header, as Asterisk takes it from there.
 
+use std::borrow::Cow;
+
 /// Bytes of a name that PJSIP keeps.
 const PJSIP_NAME: usize = 36;
 
 /// The user of the last URI in angle brackets, or of a bare one, `%XX` decoded as Asterisk does; of a URI without a user its
 /// host, as chan_sip takes it.
-pub(super) fn user(header: &[u8]) -> Vec<u8> {
+pub(super) fn user(header: &[u8]) -> Cow<'_, [u8]> {
     let uri = match memchr::memrchr(b'<', header) {
         Some(at) => {
             let rest = header.get(at + 1..).unwrap_or_default();
@@ -23,17 +25,24 @@ pub(super) fn user(header: &[u8]) -> Vec<u8> {
         None => rest,
     };
     let name = name.split(|byte| *byte == b':').next().unwrap_or(name);
-    decoded(name)
+    if memchr::memchr(b'%', name).is_none() {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(decoded(name))
 }
 
 /// Like [`user`], cut as PJSIP cuts it; empty for a SIP URI without a user.
-pub(super) fn pjsip_user(header: &[u8]) -> Vec<u8> {
+pub(super) fn pjsip_user(header: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'@', header).is_none() && memchr::memmem::find(header, b"<tel:").is_none() {
-        return Vec::new();
+        return Cow::Borrowed(b"");
     }
-    let mut name = user(header);
-    name.truncate(PJSIP_NAME);
-    name
+    match user(header) {
+        Cow::Borrowed(name) => Cow::Borrowed(name.get(..PJSIP_NAME).unwrap_or(name)),
+        Cow::Owned(mut name) => {
+            name.truncate(PJSIP_NAME);
+            Cow::Owned(name)
+        }
+    }
 }
 
 fn decoded(name: &[u8]) -> Vec<u8> {
@@ -80,11 +89,11 @@ mod tests {
             (b"<sip:192.0.2.1>", b"192.0.2.1"),
             (b"", b""),
         ] {
-            assert_eq!(user(header), wanted, "{}", String::from_utf8_lossy(header));
+            assert_eq!(&*user(header), wanted, "{}", String::from_utf8_lossy(header));
         }
         assert_eq!(
-            pjsip_user(&[b"<sip:", &[b'a'; 60][..], b"@h>"].concat()),
-            [b'a'; 36]
+            &*pjsip_user(&[b"<sip:", &[b'a'; 60][..], b"@h>"].concat()),
+            [b'a'; 36].as_slice()
         );
     }
 }

@@ -9,6 +9,7 @@ use nom::{IResult, Parser};
 use ringfence_event::{Moment, Span};
 
 use super::civil::{Civil, digits, within};
+use super::plain::plain;
 
 /// How far a clock may be behind the one that wrote a record before its date is taken for last year's.
 const SLACK: Span = Span::from_secs(24 * 60 * 60);
@@ -67,6 +68,11 @@ fn is_leap(year: u16) -> bool {
 
 /// Any stamp: `2026-11-21 19:24:39.140`, `2026-11-21T19:24:39+01:00`, `Nov  9 18:47:21`, `1795289079.140`.
 pub(crate) fn stamp(input: &[u8]) -> IResult<&[u8], Stamp> {
+    plain(input).map_or_else(|| grammar(input), Ok)
+}
+
+/// The whole grammar, for what [`plain`] leaves to it.
+pub(super) fn grammar(input: &[u8]) -> IResult<&[u8], Stamp> {
     match input.first() {
         Some(byte) if byte.is_ascii_digit() => alt((iso, epoch)).parse(input),
         _ => yearless(input),
@@ -169,7 +175,7 @@ fn zone(input: &[u8]) -> IResult<&[u8], i32> {
     alt((value(0, char('Z')), shifted)).parse(input)
 }
 
-fn month(input: &[u8]) -> IResult<&[u8], u8> {
+pub(super) fn month(input: &[u8]) -> IResult<&[u8], u8> {
     let number = match input.get(..3) {
         Some(b"Jan") => 1,
         Some(b"Feb") => 2,
