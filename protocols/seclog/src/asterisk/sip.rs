@@ -160,7 +160,6 @@ fn claimed(message: &[u8]) -> Read {
 }
 
 fn chan_sip_others(message: &[u8]) -> Read {
-    let text = Text::new(message);
     if let Some(rest) = message.strip_prefix(b"Unknown SIP command '") {
         // nothing of a peer stands behind the address
         let mark = b"' from '";
@@ -195,12 +194,12 @@ fn chan_sip_others(message: &[u8]) -> Read {
         };
         return said(event, Kind::Malformed);
     }
-    scanner(message, Service::ChanSip, text)
+    scanner(message)
 }
 
 /// `Rejecting unknown SIP connection from 192.0.2.1`, `hacking attempt detected '192.0.2.1'`: what dialplans of
 /// distributions say, with the address at the end.
-pub(super) fn scanner(message: &[u8], service: Service, detail: Text) -> Read {
+fn scanner(message: &[u8]) -> Read {
     let starts: [(&[u8], Cause); 3] = [
         (b"Rejecting unknown SIP connection from ", Cause::Refused),
         (b"hacking attempt detected ", Cause::Scanner),
@@ -216,8 +215,8 @@ pub(super) fn scanner(message: &[u8], service: Service, detail: Text) -> Read {
             .unwrap_or(rest);
         return with_port(inside).map_or(Read::Other, |from| {
             let event = SecurityEvent {
-                detail,
-                ..blank(cause, service, peer(from))
+                detail: Text::new(message),
+                ..blank(cause, Service::ChanSip, peer(from))
             };
             said(event, Kind::Scanner)
         });
