@@ -38,11 +38,24 @@ pub fn fail2ban_regex(log: &Path) -> String {
     counts(&output(&mut command))
 }
 
-/// The sentence `Lines: 10 lines, 0 ignored, 4 matched, 6 missed`, without the time that it took.
+/// How many lines there were, matched and missed, in words: one says `Lines: 9 lines, 0 ignored, 4 matched, 5 missed`, the other
+/// `lines: 9 total, 4 matched, 5 missed, …`.
 fn counts(text: &str) -> String {
-    let line = text.lines().find(|line| line.starts_with("Lines: "));
-    let line = line.unwrap_or_else(|| panic!("no counts in {text}"));
-    line.split('[').next().unwrap_or(line).trim().to_owned()
+    let line = text.lines().find_map(|line| line.split_once("ines: "));
+    let (_, line) = line.unwrap_or_else(|| panic!("no counts in {text}"));
+    let parts: Vec<&str> = line.split(", ").collect();
+    let count = |word: &str| {
+        parts
+            .iter()
+            .find_map(|part| part.strip_suffix(word))
+            .unwrap_or("no")
+    };
+    let total = line.split(' ').next().unwrap_or(line);
+    format!(
+        "{total} lines, {} matched, {} missed",
+        count(" matched"),
+        count(" missed")
+    )
 }
 
 /// Debian's fail2ban, fetched where it is missing.

@@ -7,6 +7,7 @@ use crate::date::Detector;
 use crate::pattern::expand::expand;
 use crate::pattern::room::Room;
 use crate::pattern::{LONGEST, Lines, Pattern};
+use crate::prefix::Beginning;
 
 /// What a filter doesn't say itself.
 #[derive(Clone, Debug)]
@@ -47,6 +48,7 @@ pub struct Filter {
     pub ignore: Vec<Rule>,
     /// Lines that a pattern may span.
     pub maxlines: usize,
+    pub(crate) beginning: Option<Beginning>,
     pub(crate) dates: Detector,
     pub(crate) settings: Settings,
 }
@@ -80,6 +82,9 @@ impl Filter {
         let prefix = prefix
             .map(|written| rule(written, usedns, whole, "prefregex", &room))
             .transpose()?;
+        let beginning = prefix
+            .as_ref()
+            .and_then(|rule| Beginning::of(&rule.expanded, &rule.pattern, whole, &room));
         let mut fail = Vec::new();
         for written in &definition.failregex {
             let made = rule(written, usedns, each, "failregex", &room)?;
@@ -110,6 +115,7 @@ impl Filter {
         Ok(Self {
             ignore: ignore.collect::<Result<_, _>>()?,
             prefix,
+            beginning,
             fail,
             maxlines,
             dates,

@@ -182,7 +182,11 @@ impl Judge {
         let mut before = Fields::new();
         let mut content = None;
         if let Some(prefix) = &filter.prefix {
-            let Some(hit) = prefix.pattern.search(buffered)? else {
+            let hit = match &filter.beginning {
+                Some(beginning) => beginning.search(&prefix.pattern, buffered)?,
+                None => prefix.pattern.search(buffered)?,
+            };
+            let Some(hit) = hit else {
                 return Ok(());
             };
             outcome.prefix = true;

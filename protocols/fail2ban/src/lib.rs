@@ -13,6 +13,7 @@ mod filter;
 mod hint;
 mod judge;
 mod pattern;
+mod prefix;
 
 pub use config::{Definition, Files, Given, LoadError, UseDns, Written, load, load_file, split_options};
 pub use fields::Who;

@@ -77,6 +77,11 @@ impl Linear {
         if !self.is_match(text, from)? {
             return Ok(None);
         }
+        self.groups(text, from)
+    }
+
+    /// The same for a text that is known to match.
+    pub fn groups(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
         let groups = match &self.ascii {
             Some(ascii) if text.is_ascii() => {
                 let mut places = ascii.capture_locations();

@@ -1,5 +1,6 @@
 //! A pattern, compiled: linear where it can be, bounded where it can't.
 
+mod cases;
 mod class;
 pub mod expand;
 mod flags;
@@ -30,8 +31,16 @@ pub struct Pattern {
 #[derive(Clone, Debug)]
 enum Engine {
     Linear(Linear),
-    /// The loose pattern first, where there is one that compiles.
-    Backtracking(Option<Linear>, Box<fancy_regex::Regex>),
+    Backtracking(Box<Backtracking>),
+}
+
+#[derive(Clone, Debug)]
+struct Backtracking {
+    /// What matches wherever the exact one does, where it compiles: looked at first.
+    loose: Option<Linear>,
+    exact: fancy_regex::Regex,
+    /// The linear patterns that it is made of, if it is.
+    cases: Vec<Linear>,
 }
 
 /// Where a pattern matched.
@@ -75,6 +84,15 @@ impl Pattern {
         Self::build(expanded, lines, Some(half), room)
     }
 
+    #[cfg(test)]
+    fn without_cases(expanded: &str, lines: Lines) -> Result<Self, String> {
+        let mut pattern = Self::new(expanded, lines, &Room::default())?;
+        if let Engine::Backtracking(engine) = &mut pattern.engine {
+            engine.cases.clear();
+        }
+        Ok(pattern)
+    }
+
     fn build(expanded: &str, lines: Lines, half: Option<char>, room: &Room) -> Result<Self, String> {
         let translated = translate(expanded, lines, half)?;
         let engine = if translated.linear {
@@ -91,7 +109,11 @@ impl Pattern {
                 .delegate_size_limit(SIZE_LIMIT)
                 .build()
                 .map_err(|error| error.to_string())?;
-            Engine::Backtracking(Linear::new(translated.loose, room).ok(), Box::new(exact))
+            Engine::Backtracking(Box::new(Backtracking {
+                loose: Linear::new(translated.loose, room).ok(),
+                exact,
+                cases: linear_cases(expanded, lines, half, room).unwrap_or_default(),
+            }))
         };
         let mut pattern = Self {
             engine,
@@ -114,9 +136,14 @@ impl Pattern {
     fn capture_names(&self) -> Vec<(usize, String)> {
         match &self.engine {
             Engine::Linear(linear) => linear.names(),
-            Engine::Backtracking(_, regex) => {
+            Engine::Backtracking(engine) => {
                 let named = |(at, name): (usize, Option<&str>)| name.map(|name| (at, name.to_owned()));
-                regex.capture_names().enumerate().filter_map(named).collect()
+                engine
+                    .exact
+                    .capture_names()
+                    .enumerate()
+                    .filter_map(named)
+                    .collect()
             }
         }
     }
@@ -130,19 +157,7 @@ impl Pattern {
     pub fn search_from(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
         match &self.engine {
             Engine::Linear(linear) => linear.search(text, from),
-            Engine::Backtracking(loose, regex) => {
-                if let Some(loose) = loose
-                    && !loose.is_match(text, from)?
-                {
-                    return Ok(None);
-                }
-                let found = regex.captures_from_pos(text, from).map_err(|_| TooHard)?;
-                Ok(found.map(|captures| Hit {
-                    groups: (0..captures.len())
-                        .map(|n| captures.get(n).map(|m| m.range()))
-                        .collect(),
-                }))
-            }
+            Engine::Backtracking(engine) => engine.search(text, from),
         }
     }
 
@@ -153,4 +168,40 @@ impl Pattern {
             Engine::Backtracking(..) => Ok(self.search(text)?.is_some()),
         }
     }
+}
+
+impl Backtracking {
+    fn search(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
+        let mut matching = Vec::new();
+        for case in &self.cases {
+            if case.is_match(text, from)? {
+                matching.push(case);
+            }
+        }
+        match matching.as_slice() {
+            [] if !self.cases.is_empty() => return Ok(None),
+            [only] => return only.groups(text, from),
+            _ => {}
+        }
+        if let Some(loose) = &self.loose
+            && !loose.is_match(text, from)?
+        {
+            return Ok(None);
+        }
+        let found = self.exact.captures_from_pos(text, from).map_err(|_| TooHard)?;
+        Ok(found.map(|captures| Hit {
+            groups: (0..captures.len())
+                .map(|n| captures.get(n).map(|m| m.range()))
+                .collect(),
+        }))
+    }
+}
+
+/// Empty if one of them is not linear.
+fn linear_cases(expanded: &str, lines: Lines, half: Option<char>, room: &Room) -> Option<Vec<Linear>> {
+    let linear = |case: String| {
+        let translated = translate(&case, lines, half).ok()?;
+        translated.linear.then(|| Linear::new(translated.exact, room).ok())?
+    };
+    cases::cases(expanded)?.into_iter().map(linear).collect()
 }
