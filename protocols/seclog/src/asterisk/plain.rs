@@ -102,8 +102,6 @@ fn behind(rest: &[u8], kind: impl Fn(&u8) -> bool) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -202,14 +200,15 @@ mod tests {
     /// Every line that real servers wrote, as it is and by every way it may come, cut off anywhere in front of its message.
     #[test]
     fn it_says_what_the_grammar_says_of_real_lines() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/captures/asterisk");
+        let logs: [&[u8]; 4] = [
+            include_bytes!("../../../../tests/filter/logs/asterisk16-messages.log"),
+            include_bytes!("../../../../tests/filter/logs/asterisk16-security.log"),
+            include_bytes!("../../../../tests/filter/logs/asterisk22-messages.log"),
+            include_bytes!("../../../../tests/filter/logs/asterisk22-security.log"),
+        ];
         let (mut lines, mut plain) = (0, 0);
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "log") {
-                continue;
-            }
-            for line in fs::read(path).unwrap().split(|byte| *byte == b'\n') {
+        for log in logs {
+            for line in log.split(|byte| *byte == b'\n') {
                 lines += usize::from(Line::grammar(line).is_some());
                 plain += usize::from(check(line).unwrap());
                 for carrier in [
@@ -229,6 +228,6 @@ mod tests {
             }
         }
         // that is what it is for
-        assert!(lines > 2000 && plain * 100 > lines * 95, "{plain} of {lines}");
+        assert!(lines > 500 && plain * 100 > lines * 95, "{plain} of {lines}");
     }
 }
