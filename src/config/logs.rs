@@ -26,7 +26,18 @@ enum Format {
 
 /// Reads every `[[logfile]]`, whichever file it stands in.
 pub(super) fn read(top: &mut Section<'_>, names: &mut Names) -> Vec<WatchedLog> {
-    pbx::read(top, "logfile", |section| one(section, names))
+    let mut stdin = None;
+    pbx::read(top, "logfile", |mut section| {
+        let place = section.entry("stdin").map(|entry| entry.key_place);
+        if let (Some(first), Some(second)) = (stdin, place) {
+            let issue = Issue::error("there is only one standard input", second);
+            section
+                .findings
+                .push(issue.also(first, "it is read here already").help("remove one"));
+        }
+        stdin = stdin.or(place);
+        one(section, names)
+    })
 }
 
 /// The table under `log` of a PBX called `name`, as its log.
@@ -84,6 +95,12 @@ fn one(mut section: Section<'_>, names: &mut Names) -> Option<WatchedLog> {
 fn rest(section: &mut Section<'_>, grammar: &Grammar) -> Option<(Origin, Option<Span>, bool)> {
     let origin = origin(section, grammar);
     let since = section.span("since", Span::from_secs(1), false);
+    if let (Some(since), Some(Origin::Fifo(_) | Origin::Stdin)) = (&since, &origin) {
+        let issue = Issue::error("`since` has no effect on a pipe", since.place);
+        section
+            .findings
+            .push(issue.help("remove it: what was written into a pipe before is gone"));
+    }
     let claimed = section.entry("count_claimed").map(|entry| entry.key_place);
     let count_claimed = section.flag("count_claimed").is_some_and(|flag| flag.value);
     if let (Some(place), Grammar::Filter { .. } | Grammar::Freeswitch) = (claimed, grammar) {
@@ -97,34 +114,55 @@ fn rest(section: &mut Section<'_>, grammar: &Grammar) -> Option<(Origin, Option<
 
 /// Where the lines come from: exactly one place.
 fn origin(section: &mut Section<'_>, grammar: &Grammar) -> Option<Origin> {
-    let files = section.entry("files").map(|entry| entry.key_place);
-    let journal = section.entry("journal").map(|entry| entry.key_place);
+    const KEYS: [&str; 4] = ["files", "journal", "fifo", "stdin"];
     let docker = section.flag("docker");
-    if let (Some(files), Some(journal)) = (files, journal) {
-        let issue = Issue::error("a log is either files or the journal", journal);
-        section.findings.push(
-            issue
-                .also(files, "here it is files")
-                .help("remove one; write a [[logfile]] of its own for the other"),
-        );
-        return None;
+    let given: Vec<_> = KEYS
+        .iter()
+        .filter_map(|key| Some((*key, section.entry(key)?.key_place)))
+        .collect();
+    let (key, place) = match given.as_slice() {
+        [] => {
+            section.missing(
+                "`files` or `journal`",
+                "write `files = [\"/var/log/asterisk/messages\"]` or `journal = [\"_SYSTEMD_UNIT=asterisk.service\"]`",
+            );
+            return None;
+        }
+        [one] => *one,
+        [(first, at), (second, place), ..] => {
+            let issue = Issue::error(format!("a log is either `{first}` or `{second}`"), *place);
+            section.findings.push(
+                issue
+                    .also(*at, format!("here it is `{first}`"))
+                    .help("remove one; write a [[logfile]] of its own for the other"),
+            );
+            return None;
+        }
+    };
+    if let Some(docker) = docker.as_ref().filter(|docker| docker.value && key != "files") {
+        let issue = Issue::error(format!("`docker` has no effect on `{key}`"), docker.place);
+        section
+            .findings
+            .push(issue.help("remove it: only docker's json files wrap the lines of containers"));
     }
-    if journal.is_some() {
-        if let Some(docker) = docker.filter(|docker| docker.value) {
-            let issue = Issue::error("`docker` has no effect on the journal", docker.place);
+    match key {
+        "journal" => matches(section, grammar),
+        "fifo" => section.path("fifo").map(|path| Origin::Fifo(path.value)),
+        "stdin" => {
+            if section.flag("stdin")?.value {
+                return Some(Origin::Stdin);
+            }
+            let issue = Issue::error("`stdin = false` names nothing to read", place);
             section
                 .findings
-                .push(issue.help("remove it: the journal has the lines of containers as they are"));
+                .push(issue.help("remove it and name `files` or a `journal`"));
+            None
         }
-        return matches(section, grammar);
+        _ => files(section, docker.is_some_and(|docker| docker.value)),
     }
-    if files.is_none() {
-        section.missing(
-            "`files` or `journal`",
-            "write `files = [\"/var/log/asterisk/messages\"]` or `journal = [\"_SYSTEMD_UNIT=asterisk.service\"]`",
-        );
-        return None;
-    }
+}
+
+fn files(section: &mut Section<'_>, docker: bool) -> Option<Origin> {
     let texts = section.texts("files")?;
     if texts.value.is_empty() {
         let issue = Issue::error("`files` is an empty list", texts.place);
@@ -134,7 +172,7 @@ fn origin(section: &mut Section<'_>, grammar: &Grammar) -> Option<Origin> {
     let paths: Vec<_> = texts.value.iter().map(|text| path(section, text)).collect();
     Some(Origin::Files {
         paths: paths.into_iter().collect::<Option<_>>()?,
-        docker: docker.is_some_and(|docker| docker.value),
+        docker,
     })
 }
 

@@ -8,7 +8,7 @@ use super::inbox::Inbox;
 use crate::clock::Clock;
 use crate::health::{Health, HealthReport, State, StreamState};
 use crate::source;
-use crate::source::log::{self, Desk, WatchedLog};
+use crate::source::log::{self, Desk, Origin, WatchedLog};
 use crate::store::Store;
 
 /// What should be watched.
@@ -159,7 +159,11 @@ impl Source {
         match &mut self.running {
             None => false,
             Some(Running::Task(task)) => task.is_finished(),
-            Some(Running::Log(reader)) => reader.is_finished(),
+            // the standard input does end
+            Some(Running::Log(reader)) => {
+                let ends = matches!(&self.settings, Settings::Log(log) if log.origin == Origin::Stdin);
+                !ends && reader.is_finished()
+            }
             Some(Running::Nothing) => true,
         }
     }

@@ -116,14 +116,18 @@ impl<P: Places + ?Sized> Reader<P> {
         let mut came = false;
         loop {
             let mut lines = Vec::new();
-            match child.hear(stop, KEEP) {
+            let patience = self.sink.patience().map_or(KEEP, |patience| patience.min(KEEP));
+            match child.hear(stop, patience) {
                 Heard::Bytes(bytes) => {
                     splitter.push(bytes, |line, _, ending| {
                         lines.push((Entry::parse(line), ending));
                     });
                 }
                 Heard::Nothing if stop.is_told() => return (came, String::new()),
-                Heard::Nothing => self.health.enter(self.clock.now(), State::Watching, ""),
+                Heard::Nothing => {
+                    self.health.enter(self.clock.now(), State::Watching, "");
+                    self.sink.pause();
+                }
                 Heard::End(why) => return (came, why),
             }
             for (entry, ending) in lines {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -43,6 +44,8 @@ impl WatchedLog {
                 ))
             }
             Origin::Journal { matches } => journal(matches),
+            Origin::Fifo(path) => fifo(path),
+            Origin::Stdin => Ok("it is read once the daemon runs".to_owned()),
         }
     }
 }
@@ -91,6 +94,19 @@ fn look_at(path: &Path, grammar: &Grammar, docker: bool) -> Result<bool, String>
     };
     Err(format!(
         "{}: not one of its latest lines is of {wanted}: is it the right file?",
+        path.display()
+    ))
+}
+
+fn fifo(path: &Path) -> Result<String, String> {
+    let kind = std::fs::metadata(path)
+        .map_err(|error| format!("{}: {error}. Make it with mkfifo", path.display()))?
+        .file_type();
+    if kind.is_fifo() {
+        return Ok("it is a named pipe".to_owned());
+    }
+    Err(format!(
+        "{} is no named pipe: name a file under `files`, or make a pipe with mkfifo",
         path.display()
     ))
 }

@@ -27,6 +27,7 @@ pub use self::settings::{Grammar, Origin, WatchedLog, When};
 use super::EventSink;
 use super::journal::{self, JournalSettings};
 use super::logfile::{self, DockerLines, Handle, LineSink, LogfileError, LogfileSettings, Pace, Start};
+use super::pipe::{self, From, PipeSettings};
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::place::Places;
@@ -90,7 +91,11 @@ pub fn start<P: Places + ?Sized, S: EventSink>(
         let gate = Arc::clone(&gate);
         runtime.spawn(async move { gate.watch().await })
     });
-    let reading = Reading::new(log, ids, gate, health.clone(), clock);
+    let mut reading = Reading::new(log, ids, gate, health.clone(), clock);
+    if matches!(log.origin, Origin::Fifo(_) | Origin::Stdin) {
+        // what comes out of a pipe has just been written
+        reading.caught_up();
+    }
     let handle = match &log.origin {
         Origin::Files { paths, docker } => {
             let settings = LogfileSettings {
@@ -119,6 +124,21 @@ pub fn start<P: Places + ?Sized, S: EventSink>(
             };
             journal::start(settings, health, clock, places, Box::new(reading))
         }
+        Origin::Fifo(path) => pipe(log, From::Fifo(path.clone()), (health, clock), reading),
+        Origin::Stdin => pipe(log, From::Stdin, (health, clock), reading),
     }?;
     Ok(Reader { handle, gate: watch })
+}
+
+fn pipe<S: EventSink>(
+    log: &WatchedLog,
+    from: From,
+    (health, clock): (Health, Clock),
+    reading: Reading<S>,
+) -> Result<Handle, LogfileError> {
+    let settings = PipeSettings {
+        name: log.name.clone(),
+        from,
+    };
+    pipe::start(settings, health, clock, Box::new(reading))
 }

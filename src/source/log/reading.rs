@@ -11,7 +11,7 @@ use ringfence_seclog::time;
 
 use super::gate::Gate;
 use super::grammar::{Ear, Heard};
-use super::{Grammar, WatchedLog};
+use super::{Grammar, Origin, WatchedLog};
 use crate::clock::{Clock, Stopwatch};
 use crate::health::Health;
 use crate::source::EventSink;
@@ -40,8 +40,11 @@ pub(super) struct Reading<S: EventSink> {
     count_claimed: bool,
     /// By file, the latest last.
     ears: Vec<(PathBuf, Ear)>,
-    /// What is being read was written before we came.
+    /// What is being read was written before we came, at `began`.
     behind: bool,
+    began: Moment,
+    /// Lines that are missing may hold the beginning of somebody's words that go on.
+    torn: bool,
     /// What was written before is left out.
     since: Option<Moment>,
     offset: Option<(Stopwatch, i32)>,
@@ -81,6 +84,8 @@ impl<S: EventSink> Reading<S> {
             count_claimed: log.count_claimed,
             ears: Vec::new(),
             behind: true,
+            began: clock.now(),
+            torn: !matches!(log.origin, Origin::Fifo(_) | Origin::Stdin),
             since: log.since.map(|since| clock.now() - since),
             offset: None,
             heard: None,
@@ -215,12 +220,17 @@ impl<S: EventSink> Reading<S> {
 
 impl<S: EventSink> LineSink for Reading<S> {
     fn line(&mut self, line: &Line<'_>) -> Taken {
+        if line.time.is_some_and(|time| time >= self.began) {
+            self.caught_up();
+        }
         let clock = self.time();
         let at = self.ear(line.path);
         let mut heard = Vec::new();
         if let Some((_, ear)) = self.ears.get_mut(at) {
-            if line.after_gap {
+            if line.after_gap && self.torn {
                 ear.gap(&self.grammar, &clock);
+            } else if line.after_gap {
+                *ear = Ear::new(&self.grammar);
             }
             match line.ending {
                 Ending::Whole => ear.line(line.bytes, &clock, |what| heard.push(what)),

@@ -33,6 +33,10 @@ pub enum Origin {
         /// What entries must match, as on the command line of journalctl.
         matches: Vec<String>,
     },
+    /// A named pipe that somebody writes lines into.
+    Fifo(PathBuf),
+    /// The standard input.
+    Stdin,
 }
 
 impl fmt::Display for Origin {
@@ -43,6 +47,8 @@ impl fmt::Display for Origin {
                 f.write_str(&paths.join(" "))
             }
             Self::Journal { matches } => write!(f, "journal {}", matches.join(" ")),
+            Self::Fifo(path) => write!(f, "{}", path.display()),
+            Self::Stdin => f.write_str("standard input"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::health::Health;
 use crate::source::logfile::splitter::Splitter;
@@ -115,6 +116,11 @@ impl Desk {
             after_gap: std::mem::take(&mut self.gap) || other,
             time: None,
         });
+    }
+
+    /// How long the sink can wait for that, though nothing comes.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.sink.patience()
     }
 
     /// Everything that is there now was handed over.

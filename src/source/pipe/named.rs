@@ -94,6 +94,7 @@ impl Reader {
             self.desk.pause(&self.health);
             self.report();
             let until = looked.map_or(LOOK, |looked| LOOK.saturating_sub(looked.elapsed()));
+            let until = until.min(self.desk.patience().unwrap_or(until));
             let ready = self.wait(stop, if more { Duration::ZERO } else { until });
             if let (Ready::Left, Some(current)) = (ready, &mut self.current) {
                 // before anything is read of the next writer

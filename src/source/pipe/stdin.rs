@@ -37,12 +37,17 @@ fn read(input: File, health: &Health, sink: Box<dyn LineSink>, lease: &Lease, st
             PollFd::new(stop.wake.as_fd(), PollFlags::POLLIN),
             PollFd::new(stream.file.as_fd(), PollFlags::POLLIN),
         ];
-        let _ = poll(&mut fds, PollTimeout::NONE);
+        let patience = desk.patience().map(PollTimeout::try_from);
+        let _ = poll(
+            &mut fds,
+            patience.and_then(Result::ok).unwrap_or(PollTimeout::NONE),
+        );
         let ready = fds.get(1).and_then(PollFd::any) == Some(true);
         if stop.is_told() {
             return String::new();
         }
         if !ready {
+            desk.pause(health);
             continue;
         }
         let pulled = desk.pull(&mut stream);

@@ -201,7 +201,9 @@ impl Backtracking {
 fn linear_cases(expanded: &str, lines: Lines, half: Option<char>, room: &Room) -> Option<Vec<Linear>> {
     let linear = |case: String| {
         let translated = translate(&case, lines, half).ok()?;
-        translated.linear.then(|| Linear::new(translated.exact, room).ok())?
+        translated
+            .linear
+            .then(|| Linear::new(translated.exact, room).ok())?
     };
     cases::cases(expanded)?.into_iter().map(linear).collect()
 }
