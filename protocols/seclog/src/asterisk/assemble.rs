@@ -26,7 +26,7 @@ use ringfence_event::{Cause, Proof};
 use super::docker;
 use super::memory::Memory;
 use super::prefix::{Level, Line, begins};
-use super::said::{Kind, Reach, Read, Said};
+use super::said::{Kind, Reach, Read, Said, timed};
 use super::security::{START, Statement, Unread};
 use super::{others, sip};
 use crate::time::{Clock, Stamp};
@@ -440,12 +440,4 @@ impl Assembler {
             .flatten()
             .map(|waiting| waiting.told)
     }
-}
-
-fn timed(mut said: Said, stamp: Option<Stamp>, clock: &Clock) -> Said {
-    said.event.at = said
-        .event
-        .at
-        .or_else(|| stamp.and_then(|stamp| stamp.moment(clock)));
-    said
 }

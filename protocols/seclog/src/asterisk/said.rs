@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::time::{Clock, Stamp};
 use ringfence_event::{Cause, Peer, Proof, SecurityEvent, Service, SourceId, Text, Transport};
 
 /// Which of its sentences Asterisk wrote.
@@ -113,4 +114,13 @@ pub(super) fn peer((addr, port): (IpAddr, u16)) -> Peer {
 
 pub(super) fn over_tcp((addr, port): (IpAddr, u16)) -> Peer {
     Peer::new(addr, port, Transport::Tcp)
+}
+
+/// With the moment of its stamp, where it carries none itself.
+pub(super) fn timed(mut said: Said, stamp: Option<Stamp>, clock: &Clock) -> Said {
+    said.event.at = said
+        .event
+        .at
+        .or_else(|| stamp.and_then(|stamp| stamp.moment(clock)));
+    said
 }
