@@ -12,6 +12,7 @@
     reason = "a bench that can't measure has to stop"
 )]
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,9 @@ fn main() {
     }
     if wanted("freeswitch") {
         freeswitch(home.path());
+    }
+    if wanted("lines") {
+        lines(home.path());
     }
     if wanted("restore") {
         restore(&ami, home.path());
@@ -179,6 +183,30 @@ fn refused_attempt(n: u32, peer: SocketAddr) -> String {
     )
 }
 
+/// Lines of Asterisk's messages, written to a file.
+fn lines(home: &Path) {
+    forget(home);
+    let path = home.join("messages");
+    let mut file = std::fs::File::create(&path).unwrap();
+    let watch = format!(
+        "[[logfile]]\nname = \"bench\"\nfiles = [\"{}\"]\nformat = \"asterisk\"\n",
+        path.display()
+    );
+    let (daemon, _) = Daemon::start(home, &watch, 1);
+    std::thread::sleep(Duration::from_millis(1500));
+    let listener = Listener::open();
+    let file = std::cell::RefCell::new(&mut file);
+    singles("line written to the log file", &daemon, &listener, |n, peer| {
+        let line = format!(
+            "[2026-11-21 19:36:23.649] NOTICE[4242] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:alice@192.0.2.2>' \
+                 failed for '{peer}' (callid: single-{n}) - Failed to authenticate\n"
+        );
+        let start = Instant::now();
+        file.borrow_mut().write_all(line.as_bytes()).unwrap();
+        start
+    });
+}
+
 /// Bans one after the other, with silence before each and almost without; `write` writes the event and says when it began
 /// to.
 fn singles(written: &str, daemon: &Daemon, listener: &Listener, write: impl Fn(u32, SocketAddr) -> Instant) {
@@ -194,9 +222,15 @@ fn singles(written: &str, daemon: &Daemon, listener: &Listener, write: impl Fn(u
             })
             .collect();
         let (median, worst) = percentiles(&mut times);
+        let most = times[times.len() * 9 / 10];
         row(
             &format!("{written} → element in the kernel, {gap:?} after the one before ({SINGLE} times)"),
-            &format!("p50 {} µs, p99 {} µs", median.as_micros(), worst.as_micros()),
+            &format!(
+                "p50 {} µs, p90 {} µs, p99 {} µs",
+                median.as_micros(),
+                most.as_micros(),
+                worst.as_micros()
+            ),
         );
     }
     let inside = daemon.status()["latency_us"].clone();

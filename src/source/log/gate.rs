@@ -70,9 +70,15 @@ impl<S: EventSink> Gate<S> {
         held.drain(..surplus);
     }
 
-    /// Takes events of lines that were written while nobody read: no socket told of them either.
-    pub(super) fn take_late(&self, events: &mut Vec<SecurityEvent>) {
-        self.sink.take_late(events);
+    /// Takes events of lines that were written some time ago. What was written while the daemon was `away` no socket told of
+    /// either; else a socket that flows has told of it then.
+    pub(super) fn take_late(&self, events: &mut Vec<SecurityEvent>, away: bool) {
+        let told = self.pbx.as_ref().is_some_and(|pbx| pbx.health.covered().flows);
+        if told && !away {
+            events.clear();
+        } else {
+            self.sink.take_late(events);
+        }
     }
 
     /// Lets go what need not wait any more, for ever.

@@ -10,6 +10,7 @@
 mod check;
 mod gate;
 mod grammar;
+mod lateness;
 mod reading;
 mod settings;
 
@@ -91,7 +92,9 @@ pub fn start<P: Places + ?Sized, S: EventSink>(
         let gate = Arc::clone(&gate);
         runtime.spawn(async move { gate.watch().await })
     });
-    let mut reading = Reading::new(log, ids, gate, health.clone(), clock);
+    let first = places.kept(&log.name).is_none();
+    let since = log.since.filter(|_| first);
+    let mut reading = Reading::new(log, ids, gate, health.clone(), (clock, since));
     if matches!(log.origin, Origin::Fifo(_) | Origin::Stdin) {
         // what comes out of a pipe has just been written
         reading.caught_up();

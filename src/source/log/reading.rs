@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ringfence_event::{Moment, Proof, SecurityEvent, SourceId};
+use ringfence_event::{Moment, Proof, SecurityEvent, SourceId, Span};
 use ringfence_seclog::time;
 
 use super::gate::Gate;
 use super::grammar::{Ear, Heard};
+use super::lateness::{Lateness, Written};
 use super::{Grammar, Origin, WatchedLog};
 use crate::clock::{Clock, Stopwatch};
 use crate::health::Health;
@@ -23,11 +24,6 @@ const QUIET: Duration = Duration::from_millis(50);
 const OFFSET: Duration = Duration::from_mins(1);
 /// Files of one log that are understood at the same time; the one that was silent longest gives way.
 const MOST_FILES: usize = 64;
-/// Live lines whose stamps must all be off before the admin is told.
-const OFF_LINES: u32 = 20;
-/// By how much: less is a slow disk or a busy machine.
-const OFF: Duration = Duration::from_mins(10);
-
 /// Takes the lines of one log.
 pub(super) struct Reading<S: EventSink> {
     name: String,
@@ -45,12 +41,14 @@ pub(super) struct Reading<S: EventSink> {
     began: Moment,
     /// Lines that are missing may hold the beginning of somebody's words that go on.
     torn: bool,
-    /// What was written before is left out.
+    /// Of a first reading: what was written before is left out.
     since: Option<Moment>,
     offset: Option<(Stopwatch, i32)>,
     /// When the latest line came, while something may wait for more.
     heard: Option<Stopwatch>,
     events: Vec<SecurityEvent>,
+    late: Vec<SecurityEvent>,
+    lateness: Lateness,
     books: Books,
 }
 
@@ -60,9 +58,6 @@ struct Books {
     events: u64,
     doubtful: u64,
     latest: Option<Moment>,
-    /// Live lines in a row whose stamps are off.
-    off: u32,
-    told: bool,
 }
 
 impl<S: EventSink> Reading<S> {
@@ -71,7 +66,7 @@ impl<S: EventSink> Reading<S> {
         ids: [SourceId; 2],
         gate: Arc<Gate<S>>,
         health: Health,
-        clock: Clock,
+        (clock, since): (Clock, Option<Span>),
     ) -> Self {
         Self {
             name: log.name.clone(),
@@ -86,10 +81,12 @@ impl<S: EventSink> Reading<S> {
             behind: true,
             began: clock.now(),
             torn: !matches!(log.origin, Origin::Fifo(_) | Origin::Stdin),
-            since: log.since.map(|since| clock.now() - since),
+            since: since.map(|since| clock.now() - since),
             offset: None,
             heard: None,
             events: Vec::new(),
+            late: Vec::new(),
+            lateness: Lateness::default(),
             books: Books::default(),
         }
     }
@@ -145,46 +142,48 @@ impl<S: EventSink> Reading<S> {
         let now = self.clock.now();
         event.at = time.or(event.at);
         event.source = if second { self.ids[1] } else { self.ids[0] };
-        if self.behind {
+        let late = match event.at {
             // what does not say when it happened may be very old
-            let begins = self.since.unwrap_or(Moment::EPOCH);
-            if event.at.is_none_or(|at| at < begins) {
-                return;
+            None if self.behind => return,
+            None => false,
+            Some(at) if self.behind => {
+                if self.since.is_some_and(|since| at < since) {
+                    return;
+                }
+                true
             }
-        } else {
-            self.compare(event.at, now);
-        }
+            Some(at) => self.is_late(at, now, &mut event),
+        };
         self.books.events += 1;
         self.books.latest = Some(now);
-        self.events.push(event);
+        if late {
+            self.late.push(event);
+        } else {
+            self.events.push(event);
+        }
     }
 
-    /// Says once when the stamps of what is written now are of another time: the zone is wrong.
-    fn compare(&mut self, at: Option<Moment>, now: Moment) {
-        let Some(at) = at else { return };
-        let off = now.since(at).max(at.since(now));
-        if Duration::from(off) < OFF {
-            self.books.off = 0;
-            return;
-        }
-        self.books.off += 1;
-        if self.books.off >= OFF_LINES && !self.books.told {
-            self.books.told = true;
+    /// Whether a line was written long before it was read, though we have caught up; corrects the moment it carries.
+    fn is_late(&mut self, at: Moment, now: Moment, event: &mut SecurityEvent) -> bool {
+        let (written, off) = self.lateness.of(at, now);
+        if let Some(off) = off {
             tracing::warn!(
                 source = self.name,
-                "what is written there now carries times that are {off} off: set its timezone. What is written while ringfence does \
-                 not run is counted by these times"
+                "what is written there now carries times that are {} off: set its timezone. What is written while ringfence does not                  run is counted by these times",
+                Span::from(off)
             );
         }
+        if let Written::Then(at) = written {
+            event.at = Some(at);
+        }
+        written != Written::Now
     }
 
     fn hand_over(&mut self) {
-        if self.events.is_empty() {
-            return;
+        if !self.late.is_empty() {
+            self.gate.take_late(&mut self.late, self.behind);
         }
-        if self.behind {
-            self.gate.take_late(&mut self.events);
-        } else {
+        if !self.events.is_empty() {
             self.gate.take(&mut self.events);
         }
     }
