@@ -12,6 +12,9 @@
     reason = "a bench that can't measure has to stop"
 )]
 
+#[path = "way/written.rs"]
+mod written;
+
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
@@ -25,7 +28,9 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::Pid;
+use ringfence::clock::{Clock, iso};
 use ringfence_testkit::{FakeAmi, FakeFreeswitch, events};
+use written::{failed_line, refused_attempt};
 
 /// Single bans measured, each with an idle daemon before it.
 const SINGLE: u32 = 1000;
@@ -162,27 +167,6 @@ fn freeswitch(home: &Path) {
     );
 }
 
-/// A `register_attempt` that was refused, with the headers that FreeSWITCH 1.11 gives it.
-fn refused_attempt(n: u32, peer: SocketAddr) -> String {
-    let (ip, port, sequence) = (peer.ip(), peer.port(), 1000 + n);
-    let event = format!(
-        "Event-Subclass: sofia%3A%3Aregister_attempt\nEvent-Name: CUSTOM\n\
-         Core-UUID: 9e1195c0-ab9a-4e32-a88d-9ad7d7686e68\nFreeSWITCH-Hostname: vm\nFreeSWITCH-Switchname: vm\n\
-         FreeSWITCH-IPv4: 192.0.2.2\nFreeSWITCH-IPv6: fd00%3A%3A2\nEvent-Date-Local: 2026-11-21%2019%3A36%3A23\n\
-         Event-Date-GMT: Sat,%2021%20Nov%202026%2019%3A36%3A23%20GMT\nEvent-Date-Timestamp: 1795289783649824\n\
-         Event-Calling-File: sofia_reg.c\nEvent-Calling-Function: sofia_reg_handle_register_token\n\
-         Event-Calling-Line-Number: 1606\nEvent-Sequence: {sequence}\nprofile-name: internal\nfrom-user: 1000\n\
-         from-host: tenant-a.example\ncontact: %22%22%20%3Csip%3Alab%40{ip}%3A{port}%3E\ncall-id: single-{n}%40lab\n\
-         rpid: unknown\nstatus: Registered(UDP)\nexpires: 60\nto-user: 1000\nto-host: tenant-a.example\n\
-         network-ip: {ip}\nnetwork-port: {port}\nusername: 1000\nrealm: tenant-a.example\nuser-agent: Lab-UA/1.0\n\
-         auth-result: FORBIDDEN\n\n"
-    );
-    format!(
-        "Content-Length: {}\nContent-Type: text/event-plain\n\n{event}",
-        event.len()
-    )
-}
-
 /// Lines of Asterisk's messages, written to a file.
 fn lines(home: &Path) {
     forget(home);
@@ -195,12 +179,9 @@ fn lines(home: &Path) {
     let (daemon, _) = Daemon::start(home, &watch, 1);
     std::thread::sleep(Duration::from_millis(1500));
     let listener = Listener::open();
-    let file = std::cell::RefCell::new(&mut file);
+    let (file, clock) = (std::cell::RefCell::new(&mut file), Clock::start());
     singles("line written to the log file", &daemon, &listener, |n, peer| {
-        let line = format!(
-            "[2026-11-21 19:36:23.649] NOTICE[4242] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:alice@192.0.2.2>' \
-                 failed for '{peer}' (callid: single-{n}) - Failed to authenticate\n"
-        );
+        let line = failed_line(&iso(clock.now()), n, peer);
         let start = Instant::now();
         file.borrow_mut().write_all(line.as_bytes()).unwrap();
         start
