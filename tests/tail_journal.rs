@@ -161,10 +161,7 @@ fn a_cursor_that_is_in_no_journal_is_given_up() {
 
 #[test]
 fn a_real_journal_is_followed_through_a_restart_and_after_it_was_cleared() {
-    let Some(mut journald) = journald::Journald::start() else {
-        println!("not tested: there is no journald here, or no right to start one");
-        return;
-    };
+    let mut journald = journald::Journald::start();
     let program = journald.journalctl();
     let (places, ear): (Arc<dyn Places>, _) = (Arc::new(Passing::default()), Ear::default());
     let begin = || {

@@ -31,20 +31,15 @@ pub struct Journald {
 }
 
 impl Journald {
-    /// Starts one; `None` where there is no journald, or no right to make a mount namespace for it.
-    pub fn start() -> Option<Self> {
-        let program = PROGRAMS.into_iter().find(|path| Path::new(path).exists())?;
-        let mut may = Command::new("unshare");
-        let may = may.args(["-m", "true"]).stderr(Stdio::null());
-        let may = may.status().is_ok_and(|status| status.success());
-        if !may || Command::new("journalctl").arg("--version").output().is_err() {
-            return None;
-        }
+    /// Starts one; `tests/run` installs it. It needs the right to make a mount namespace.
+    pub fn start() -> Self {
+        let program = PROGRAMS.into_iter().find(|path| Path::new(path).exists());
+        let program = program.expect("no journald: apt-get install systemd");
         let run = tempfile::tempdir().unwrap();
         let process = spawn(program, run.path());
         let made = Self { run, process };
         made.ready();
-        Some(made)
+        made
     }
 
     fn ready(&self) {
