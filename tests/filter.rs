@@ -12,6 +12,8 @@
 mod hostile;
 #[path = "filter/lab.rs"]
 mod lab;
+#[path = "filter/own.rs"]
+mod own;
 #[path = "filter/parity.rs"]
 mod parity;
 #[path = "filter/speed.rs"]

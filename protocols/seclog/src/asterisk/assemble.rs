@@ -6,8 +6,8 @@
 //! - **A message is at most [`MAX_MESSAGE`] bytes**, and it is written at once. So a peer's words end within that many bytes
 //!   of the line in which they begin.
 //! - **Loose lines.** A line that doesn't begin as records do is a peer's text or stands beside it. For [`MAX_MESSAGE`] bytes
-//!   behind it nobody is blamed. The same goes for the line that announces a packet, and for what follows a record that lacks
-//!   its end.
+//!   behind it nobody is blamed. The same goes for what follows a record that lacks its end, and for the line that announces a
+//!   packet, but for what blames the packet's sender.
 //! - **Names that may hold line breaks.** Behind a sentence that names its peer first, for as far as that peer's words can
 //!   reach, only that same peer is blamed, and never with more proof.
 //! - **Addresses at the end.** Where a peer's words stand before the address and may hold a line break, the sentence waits
@@ -334,14 +334,16 @@ impl Assembler {
                 return Some(Told { line, mapped });
             }
             Read::Dump(said) => {
-                let mapped = match said {
-                    None => Mapped::Other,
+                let (mapped, of) = match said {
+                    None => (Mapped::Other, None),
                     Some(said) if self.believes(&said, start, false) => {
-                        Mapped::Said(timed(said, stamp, clock))
+                        let of = (said.event.peer.addr(), said.event.proof);
+                        (Mapped::Said(timed(said, stamp, clock)), Some(of))
                     }
-                    Some(_) => Mapped::Doubtful,
+                    Some(_) => (Mapped::Doubtful, None),
                 };
-                self.doubt_from(self.read, None, MAX_MESSAGE as u64);
+                // whoever sent it hides nothing of what else he does
+                self.doubt_from(self.read, of, MAX_MESSAGE as u64);
                 return Some(Told { line, mapped });
             }
             Read::Ambiguous => {
