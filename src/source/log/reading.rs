@@ -169,7 +169,8 @@ impl<S: EventSink> Reading<S> {
         if let Some(off) = off {
             tracing::warn!(
                 source = self.name,
-                "what is written there now carries times that are {} off: set its timezone. What is written while ringfence does not                  run is counted by these times",
+                "what is written there now carries times that are {} off: set its timezone. What is written while ringfence does not \
+                 run is counted by these times",
                 Span::from(off)
             );
         }
