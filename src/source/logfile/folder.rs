@@ -26,7 +26,8 @@ use crate::clock::Stopwatch;
 
 /// Files that are known of at most, for each path; rotated ones that were read are forgotten first.
 const MOST_FILES: usize = 512;
-/// Files that are open at most, for each path.
+/// Files that are open at most, for each path: others are closed that were read and to which nothing was written for a while.
+/// Twice as many, when something was written to all of them.
 const MOST_OPEN: usize = 64;
 /// How often in a row a directory may be found changing before what was found is taken as it is.
 const MOST_HURRIED: u32 = 50;
@@ -196,6 +197,7 @@ impl Folder {
             (tail.present, tail.current, tail.lost) = (true, seen.current, false);
             tail.path.clone_from(&seen.path);
             tail.order = seen.order();
+            tail.is_seen(seen.size);
             if seen.current {
                 tail.base.clone_from(&seen.base);
             }
@@ -292,7 +294,14 @@ impl Folder {
             // measured once for each: time goes on while they are sorted
             idle.sort_by_cached_key(|tail| std::cmp::Reverse(tail.quiet()));
             let surplus = idle.len() - MOST_OPEN;
-            let idle = idle.into_iter().filter(|tail| tail.present && tail.is_read());
+            // whoever wrote to it a moment ago may do so again, and then to a newer file: seen only while it is open
+            let patience = if surplus > MOST_OPEN {
+                Duration::ZERO
+            } else {
+                self.pace.hold
+            };
+            let is_idle = |tail: &&mut Tail| tail.present && tail.is_read() && tail.quiet() >= patience;
+            let idle = idle.into_iter().filter(is_idle);
             idle.take(surplus).for_each(Tail::close);
         }
     }
@@ -397,6 +406,8 @@ impl Folder {
         let copied = self.continue_in_copy(&tail);
         let mut tail = tail;
         if let Some(copied) = copied {
+            // the copy took over that it comes after a gap
+            tail.gap &= !copied;
             tail.begin_anew(!copied && tail.head.len() > 0);
             // another copy may have been made since the directory was listed
             self.again = true;

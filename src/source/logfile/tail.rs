@@ -163,6 +163,13 @@ impl Tail {
         }
     }
 
+    /// It was found, `size` long.
+    pub(super) fn is_seen(&mut self, size: u64) {
+        if self.file.is_none() {
+            self.size = size;
+        }
+    }
+
     /// For how long nothing came.
     pub(super) fn quiet(&self) -> std::time::Duration {
         self.moved.elapsed()
@@ -201,6 +208,8 @@ impl Tail {
             self.splitter = Splitter::at(next, !at_line);
             self.unsure = false;
         }
+        // a size of before would make it look as if it was read
+        self.size = file.metadata()?.len();
         self.file = Some(file);
         self.closed = None;
         self.done = false;

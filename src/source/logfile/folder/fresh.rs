@@ -82,7 +82,6 @@ impl Folder {
                 }
                 Kind::New(file, head) => {
                     tail.head = head;
-                    tail.gap = self.gaps.remove(&tail.base);
                     if let Err(error) = tail.adopt(file) {
                         self.refuse(&seen, &error);
                         continue;
@@ -126,7 +125,10 @@ impl Folder {
             tail.close();
         }
         kinds.reverse();
-        self.tails.extend(kinds.into_iter().filter_map(|(_, tail)| tail));
+        for mut tail in kinds.into_iter().filter_map(|(_, tail)| tail) {
+            tail.gap |= !tail.aside && self.gaps.remove(&tail.base);
+            self.tails.push(tail);
+        }
         self.make_room();
     }
 

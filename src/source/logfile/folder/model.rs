@@ -16,7 +16,7 @@ use super::super::line::{Line, LineSink, Taken};
 use super::super::pattern::Pattern;
 use super::super::settings::{Pace, Start};
 use super::super::tail::{Desk, Mark};
-use super::{Folder, Look};
+use super::{Folder, Look, MOST_OPEN};
 use scenery::Scenery;
 
 const WRITERS: usize = 2;
@@ -294,4 +294,61 @@ proptest! {
         }
         world.check()?;
     }
+}
+
+#[test]
+fn the_first_line_after_a_gap_says_so_although_its_file_waits_for_another_scan() {
+    for (after, then) in (1..40).flat_map(|after| [(after, Step::RenameCreate), (after, Step::CopyTruncate)])
+    {
+        let mut world = World::new(false, false);
+        world.step(&Step::Stop);
+        world.step(&Step::Write { writer: 0, lines: 1 });
+        let log = world.scenery.borrow().log();
+        fs::remove_file(log).unwrap();
+        // nobody knows what became of the line
+        world.settle();
+        for step in [
+            Step::Reopen { writer: 0 },
+            Step::Create,
+            Step::Write { writer: 0, lines: 1 },
+        ] {
+            world.step(&step);
+        }
+        let steps = vec![
+            then.clone(),
+            Step::Reopen { writer: 0 },
+            Step::Write { writer: 0, lines: 1 },
+        ];
+        world.step(&Step::Race { after, steps });
+        world.settle();
+        RACES.take();
+        world.settle();
+        let heard: Vec<_> = world.heard.lock().unwrap().clone();
+        let flags: Vec<_> = heard
+            .iter()
+            .map(|heard| (&heard.text[..4], heard.after_gap))
+            .collect();
+        assert_eq!(flags.first(), Some(&("0001", true)), "{after} {then:?} {flags:?}");
+        assert!(
+            flags.iter().skip(1).all(|(_, gap)| !gap),
+            "{after} {then:?} {flags:?}"
+        );
+    }
+}
+
+#[test]
+fn no_file_is_closed_before_it_was_read_although_many_wait() {
+    let mut world = World::new(false, true);
+    world.step(&Step::Stop);
+    for _ in 0..MOST_OPEN + 4 {
+        world.step(&Step::Write { writer: 0, lines: 1 });
+        world.step(&Step::RenameCreate);
+        world.step(&Step::Reopen { writer: 0 });
+    }
+    world.start();
+    let reader = world.reader.as_ref().unwrap();
+    let closed = reader.tails.iter().filter(|tail| !tail.is_open());
+    let closed: Vec<_> = closed.map(|tail| tail.path.clone()).collect();
+    assert_eq!(closed, [world.scenery.borrow().log()], "it is empty");
+    world.check().unwrap();
 }
