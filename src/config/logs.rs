@@ -186,7 +186,7 @@ fn path(section: &Section<'_>, text: &At<String>) -> Option<PathBuf> {
         Err(error) => {
             section.findings.push(
                 Issue::error(format!("`files`: {error}"), text.place)
-                    .help("name a log file with its full path; its last part may hold * and ?"),
+                    .help("name a log file with its full path; its parts may hold * and ?"),
             );
             None
         }

@@ -21,7 +21,7 @@ pub enum When {
 /// Where lines come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Files, whose last parts may hold wildcards.
+    /// Files, whose parts may hold wildcards.
     Files {
         /// Their absolute paths.
         paths: Vec<PathBuf>,

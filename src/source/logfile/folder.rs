@@ -1,6 +1,7 @@
 //! The files of one path: which there are, in which order they are read, and what a rotation made of them.
 
 mod fresh;
+mod handles;
 #[cfg(test)]
 mod model;
 
@@ -66,6 +67,8 @@ pub(super) struct Folder {
     pub(super) elsewhere: Vec<PathBuf>,
     /// Why the path, or one of its files, can't be read.
     pub(super) problem: Option<String>,
+    /// There is no such file.
+    pub(super) bare: bool,
     /// The directory changed while it was looked at.
     again: bool,
     /// A new file waits for another scan; what is older may be read.
@@ -88,6 +91,7 @@ impl Folder {
             gaps: BTreeSet::new(),
             elsewhere: Vec::new(),
             problem: None,
+            bare: false,
             again: false,
             soon: false,
             hurried: 0,
@@ -104,6 +108,17 @@ impl Folder {
     /// Whether a file that is written to is read.
     pub(super) fn flows(&self) -> bool {
         self.tails.iter().any(|tail| tail.current && tail.is_open())
+    }
+
+    /// Whether a file is open.
+    pub(super) fn has_open(&self) -> bool {
+        self.tails.iter().any(Tail::is_open)
+    }
+
+    /// Whether everything was read, as far as is known.
+    pub(super) fn is_read(&self) -> bool {
+        let is_read = |tail: &Tail| tail.aside || tail.done || tail.is_read();
+        self.held.is_empty() && self.tails.iter().all(is_read)
     }
 
     /// Whether a file that waited has grown, or the directory was changing.
@@ -133,7 +148,7 @@ impl Folder {
         let listing = match listing::list(&self.pattern, &known) {
             Ok(listing) => listing,
             Err(error) => {
-                self.problem = Some(problem::folder(&self.pattern, &error));
+                self.problem = Some(problem::folder(&self.pattern.folder, &error));
                 if error.kind() == io::ErrorKind::NotFound {
                     // whatever comes is new
                     self.start = None;
@@ -145,7 +160,8 @@ impl Folder {
         self.elsewhere = listing.elsewhere;
         let fresh = self.recognise(&listing.files);
         self.again = listing.unsettled;
-        if !listing.files.iter().any(|seen| seen.meant) {
+        self.bare = !listing.files.iter().any(|seen| seen.meant);
+        if self.bare {
             self.problem = Some(problem::nothing(&self.pattern));
         }
         let held = std::mem::take(&mut self.held);
@@ -270,42 +286,6 @@ impl Folder {
         Some(copy.adopt(file).is_ok())
     }
 
-    /// Opens what is to be read.
-    fn open(&mut self, files: &[Seen]) {
-        let sizes: BTreeMap<FileId, u64> = files.iter().map(|seen| (seen.id, seen.size)).collect();
-        let mut open = self.tails.iter().filter(|tail| tail.is_open()).count();
-        for tail in self.tails.iter_mut().rev() {
-            let Some(size) = sizes.get(&tail.id).filter(|size| tail.wants_open(**size)) else {
-                continue;
-            };
-            if open >= MOST_OPEN && *size == tail.next() {
-                continue;
-            }
-            race();
-            match tail.open() {
-                Ok(true) => open += 1,
-                Ok(false) => self.again = true,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => self.again = true,
-                Err(error) => self.problem = Some(problem::file(&tail.path, &error)),
-            }
-        }
-        let mut idle: Vec<_> = self.tails.iter_mut().filter(|tail| tail.is_open()).collect();
-        if idle.len() > MOST_OPEN {
-            // measured once for each: time goes on while they are sorted
-            idle.sort_by_cached_key(|tail| std::cmp::Reverse(tail.quiet()));
-            let surplus = idle.len() - MOST_OPEN;
-            // whoever wrote to it a moment ago may do so again, and then to a newer file: seen only while it is open
-            let patience = if surplus > MOST_OPEN {
-                Duration::ZERO
-            } else {
-                self.pace.hold
-            };
-            let is_idle = |tail: &&mut Tail| tail.present && tail.is_read() && tail.quiet() >= patience;
-            let idle = idle.into_iter().filter(is_idle);
-            idle.take(surplus).for_each(Tail::close);
-        }
-    }
-
     fn make_room(&mut self) {
         while self.tails.len() > MOST_FILES {
             let spare = |tail: &Tail| !tail.current && (tail.aside || !tail.is_open());
@@ -413,22 +393,6 @@ impl Folder {
             self.again = true;
         }
         self.tails.insert(at.min(self.tails.len()), tail);
-    }
-
-    /// Closes rotated files to which nothing was written for a long time.
-    fn close_quiet(&mut self, desk: &mut Desk) {
-        for tail in &mut self.tails {
-            let patience = if tail.present {
-                self.pace.linger
-            } else {
-                self.pace.linger_nameless
-            };
-            if tail.is_open() && !tail.current && tail.quiet() >= patience {
-                tail.finish(desk);
-            }
-        }
-        self.tails
-            .retain(|tail| tail.present || tail.is_open() || tail.lost);
     }
 
     /// Directories to watch.

@@ -4,7 +4,8 @@
 //! [`LineSink`] takes the lines.
 //!
 //! What is followed: files that are renamed and made anew, copied and truncated, deleted and made anew, written to after
-//! they were renamed, replaced through symbolic links, in directories that come, go and are replaced. A restart goes on
+//! they were renamed, replaced through symbolic links, in directories that come, go and are replaced, and in as many of them as
+//! wildcards stand for. A restart goes on
 //! where reading stopped, in the rotated files first. The place of a line is kept after the line was handed over, about once a
 //! second and at an orderly stop: after a crash the lines of the last second are handed over again, none is lost.
 //!
@@ -18,10 +19,14 @@
 //!   it, and read on from there.
 //! - While the daemon is away, rotated files that are compressed, deleted or moved to another directory are lost; the next
 //!   line of the same log is flagged.
+//! - Of a directory that a wildcard stands for and that is renamed while the daemon is away, everything is read anew.
 
 mod bytes;
 mod docker;
 mod folder;
+mod found;
+mod glob;
+mod group;
 pub(crate) mod handle;
 mod head;
 mod line;

@@ -1,8 +1,11 @@
-//! Which files an admin means: a path, whose last part may hold `*`, `?` and `[…]`.
+//! Which files an admin means: a path, whose parts may hold `*`, `?` and `[…]`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use super::found;
+use super::glob::{glob, is_wild};
 
 /// Endings of files that are compressed: they are never read.
 const COMPRESSED: [&[u8]; 7] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z", b".zip"];
@@ -13,9 +16,9 @@ pub enum PatternError {
     /// It is not clear where to look.
     #[error("{} is not an absolute path", .0.display())]
     Relative(PathBuf),
-    /// Only one directory is watched for each path.
-    #[error("{}: only the last part of a path may hold *, ? or [ ]", .0.display())]
-    WildFolder(PathBuf),
+    /// Directories are not searched to any depth.
+    #[error("{}: ** is not known; * stands for one part of a path, between two slashes", .0.display())]
+    Deep(PathBuf),
     /// It names no file.
     #[error("{} names no file", .0.display())]
     NoName(PathBuf),
@@ -28,6 +31,7 @@ pub struct Pattern {
     pub(super) folder: PathBuf,
     name: Vec<u8>,
     wild: bool,
+    wild_folder: bool,
 }
 
 impl Pattern {
@@ -43,19 +47,59 @@ impl Pattern {
         if path.as_os_str().as_bytes().ends_with(b"/") {
             return Err(PatternError::NoName(owned()));
         }
-        if is_wild(folder.as_os_str()) {
-            return Err(PatternError::WildFolder(owned()));
+        if path
+            .iter()
+            .any(|part| part.as_bytes().windows(2).any(|two| two == b"**"))
+        {
+            return Err(PatternError::Deep(owned()));
         }
         Ok(Self {
             path: owned(),
             folder: folder.to_owned(),
             name: name.as_bytes().to_vec(),
             wild: is_wild(name),
+            wild_folder: is_wild(folder.as_os_str()),
         })
+    }
+
+    /// The same names in `folder`, which this one's directory stands for.
+    pub(super) fn within(&self, folder: &Path) -> Self {
+        Self {
+            path: folder.join(OsStr::from_bytes(&self.name)),
+            folder: folder.to_owned(),
+            wild_folder: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it may stand for several directories.
+    pub(super) fn has_wild_folder(&self) -> bool {
+        self.wild_folder
+    }
+
+    /// Whether `path` is what [`Pattern::within`] makes of it for some directory.
+    pub(super) fn stands_for(&self, path: &Path) -> bool {
+        let Some(folder) = path.parent().filter(|_| self.wild_folder) else {
+            return false;
+        };
+        path.file_name().is_some_and(|name| name.as_bytes() == self.name)
+            && folder.iter().count() == self.folder.iter().count()
+            && self
+                .folder
+                .iter()
+                .zip(folder)
+                .all(|(part, name)| found::fits(part, name))
     }
 
     /// The files that it names now, in the order of their names, `most` at most.
     pub fn files(&self, most: usize) -> Vec<PathBuf> {
+        if self.wild_folder {
+            let folders = found::folders(&self.folder).folders;
+            let files = folders
+                .iter()
+                .flat_map(|folder| self.within(&folder.path).files(most));
+            return files.take(most).collect();
+        }
         if !self.wild {
             return if self.path.exists() {
                 vec![self.path.clone()]
@@ -123,74 +167,6 @@ fn rotation<'a>(name: &'a OsStr, base: &OsStr) -> Option<&'a [u8]> {
     let (stem, extension) = base.split_at(dot);
     let middle = name.strip_prefix(stem)?.strip_suffix(extension)?;
     dated(middle).then_some(middle)
-}
-
-fn is_wild(name: &OsStr) -> bool {
-    name.as_bytes()
-        .iter()
-        .any(|byte| matches!(byte, b'*' | b'?' | b'['))
-}
-
-/// Whether `name` fits `pattern`. Time is bounded by the product of their lengths.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    // where to go back to: after the latest `*`, which then takes one byte more
-    let mut back = None;
-    while let Some(byte) = name.get(n) {
-        let step = match pattern.get(p) {
-            Some(b'*') => {
-                back = Some((p + 1, n));
-                p += 1;
-                continue;
-            }
-            Some(b'?') => Some(1),
-            Some(b'[') => class(pattern.get(p..).unwrap_or_default(), *byte),
-            Some(other) => (other == byte).then_some(1),
-            None => None,
-        };
-        match (step, back) {
-            (Some(step), _) => {
-                p += step;
-                n += 1;
-            }
-            (None, Some((after, from))) => {
-                p = after;
-                n = from + 1;
-                back = Some((after, n));
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern
-        .get(p..)
-        .unwrap_or_default()
-        .iter()
-        .all(|byte| *byte == b'*')
-}
-
-/// How long the class at the beginning of `pattern` is, if `byte` is in it; a `[` without an end stands for itself.
-fn class(pattern: &[u8], byte: u8) -> Option<usize> {
-    let Some(end) = pattern.iter().skip(2).position(|byte| *byte == b']') else {
-        return (byte == b'[').then_some(1);
-    };
-    let end = end + 2;
-    let inner = pattern.get(1..end).unwrap_or_default();
-    let (negated, inner) = match inner.split_first() {
-        Some((b'!' | b'^', rest)) => (true, rest),
-        _ => (false, inner),
-    };
-    let mut found = false;
-    let mut rest = inner;
-    while let Some((first, after)) = rest.split_first() {
-        if let [b'-', last, more @ ..] = after {
-            found |= (*first..=*last).contains(&byte);
-            rest = more;
-        } else {
-            found |= *first == byte;
-            rest = after;
-        }
-    }
-    (found != negated).then_some(end + 1)
 }
 
 #[cfg(test)]
@@ -264,11 +240,31 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_part_is_wild() {
+    fn a_path_that_names_no_file_is_refused() {
         let wrong = |path: &str| Pattern::new(Path::new(path)).unwrap_err();
         assert_eq!(wrong("messages"), PatternError::Relative("messages".into()));
-        assert_eq!(wrong("/a*/b"), PatternError::WildFolder("/a*/b".into()));
+        assert_eq!(wrong("/a/**/b"), PatternError::Deep("/a/**/b".into()));
         assert_eq!(wrong("/"), PatternError::NoName("/".into()));
         assert_eq!(wrong("/a/b/"), PatternError::NoName("/a/b/".into()));
+    }
+
+    #[test]
+    fn a_directory_may_be_wild() {
+        let pattern = Pattern::new(Path::new("/var/*/c[0-9]/*.log")).unwrap();
+        let within = pattern.within(Path::new("/var/a/c1"));
+        assert!(!within.has_wild_folder() && within.matches(OsStr::new("x.log")));
+        assert_eq!(within.path, Path::new("/var/a/c1/*.log"));
+        assert!(pattern.stands_for(&within.path));
+        for other in [
+            "/var/a/cx/*.log",
+            "/var/a/b/c1/*.log",
+            "/var/c1/*.log",
+            "/var/a/c1/x.log",
+            "/var/.a/c1/*.log",
+        ] {
+            assert!(!pattern.stands_for(Path::new(other)), "{other}");
+        }
+        let literal = Pattern::new(Path::new("/var/a")).unwrap();
+        assert!(!literal.has_wild_folder() && !literal.stands_for(Path::new("/var/a")));
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::pattern::Pattern;
 
-pub(super) fn folder(pattern: &Pattern, error: &io::Error) -> String {
-    let folder = pattern.folder.display();
+pub(super) fn folder(folder: &Path, error: &io::Error) -> String {
+    let folder = folder.display();
     match error.kind() {
         io::ErrorKind::NotFound => {
             format!("the directory {folder} does not exist; it is read as soon as it does")
@@ -45,6 +45,13 @@ pub(super) fn file(path: &Path, error: &io::Error) -> String {
 pub(super) fn too_many(pattern: &Pattern, most: usize) -> String {
     format!(
         "more than {most} files are called {}: some are not read. Name fewer",
+        pattern.path.display()
+    )
+}
+
+pub(super) fn too_many_folders(pattern: &Pattern, most: usize) -> String {
+    format!(
+        "{} stands for more than {most} directories: some are not read. Write it so that it stands for fewer",
         pattern.path.display()
     )
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Folder, Look};
+use super::folder::Look;
+use super::group::Group;
 use super::handle::{Lease, Stop};
 use super::line::LineSink;
 use super::pattern::Pattern;
@@ -36,7 +37,7 @@ pub(super) struct Reader<P: ?Sized> {
     clock: Clock,
     places: Arc<P>,
     lease: Lease,
-    folders: Vec<Folder>,
+    groups: Vec<Group>,
     desk: Desk,
     watch: Watch,
     kept: String,
@@ -45,7 +46,7 @@ pub(super) struct Reader<P: ?Sized> {
 impl<P: Places + ?Sized> Reader<P> {
     pub(super) fn new(
         settings: LogfileSettings,
-        patterns: Vec<Pattern>,
+        mut patterns: Vec<Pattern>,
         health: Health,
         clock: Clock,
         places: Arc<P>,
@@ -55,12 +56,11 @@ impl<P: Places + ?Sized> Reader<P> {
         let lease = Lease::take(keeper, &settings.name);
         let kept = places.kept(&settings.name).unwrap_or_default();
         let mut marks = serde_json::from_str::<Kept>(&kept).unwrap_or_default().paths;
-        let folders = patterns
+        // what is written out goes before what a wildcard stands for
+        patterns.sort_by_key(Pattern::has_wild_folder);
+        let groups = patterns
             .into_iter()
-            .map(|pattern| {
-                let marks = marks.remove(&pattern.path.to_string_lossy().into_owned());
-                Folder::new(pattern, settings.start, settings.pace, marks)
-            })
+            .map(|pattern| Group::new(pattern, settings.start, settings.pace, &mut marks))
             .collect();
         Self {
             settings,
@@ -68,7 +68,7 @@ impl<P: Places + ?Sized> Reader<P> {
             clock,
             places,
             lease,
-            folders,
+            groups,
             desk: Desk::new(sink),
             watch: Watch::new(),
             kept,
@@ -82,11 +82,11 @@ impl<P: Places + ?Sized> Reader<P> {
         let mut saved = Stopwatch::start();
         while !stop.is_told() {
             scan |= self.watch.these(&self.wanted()) && cost < Duration::from_millis(100);
-            scan |= self.folders.iter().any(Folder::is_due);
+            scan |= self.groups.iter().any(Group::is_due);
             scan |= scanned.elapsed() >= self.settings.pace.poll;
             if scan && scanned.elapsed() >= cost * SHARE {
                 let began = Stopwatch::start();
-                self.folders.iter_mut().for_each(Folder::scan);
+                self.scan();
                 (scanned, cost, scan) = (Stopwatch::start(), began.elapsed(), false);
             }
             let more = self.look(stop);
@@ -107,9 +107,9 @@ impl<P: Places + ?Sized> Reader<P> {
             let patience = if more {
                 Duration::ZERO
             } else {
-                self.folders
+                self.groups
                     .iter()
-                    .map(Folder::patience)
+                    .map(Group::patience)
                     .min()
                     .unwrap_or(self.settings.pace.poll)
             };
@@ -128,27 +128,29 @@ impl<P: Places + ?Sized> Reader<P> {
         self.health.enter(self.clock.now(), State::Stopped, "");
     }
 
+    fn scan(&mut self) {
+        let mut taken = BTreeSet::new();
+        for group in &mut self.groups {
+            group.scan(&mut taken);
+        }
+    }
+
     fn look(&mut self, stop: &Stop) -> bool {
         let mut more = false;
-        for folder in &mut self.folders {
-            self.desk.budget = TURN;
-            more |= folder.look(&mut self.desk, &stop.told) == Look::More;
+        for group in &mut self.groups {
+            more |= group.look(&mut self.desk, TURN, &stop.told) == Look::More;
         }
         more
     }
 
     fn wanted(&self) -> Vec<PathBuf> {
-        let folders: BTreeSet<_> = self.folders.iter().flat_map(Folder::folders).collect();
+        let folders: BTreeSet<_> = self.groups.iter().flat_map(Group::folders).collect();
         folders.into_iter().collect()
     }
 
     /// Keeps the place, if it changed.
     fn keep(&mut self) {
-        let marks = |folder: &Folder| {
-            let path = folder.pattern.path.to_string_lossy().into_owned();
-            Some((path, folder.marks()?))
-        };
-        let paths = self.folders.iter().filter_map(marks).collect();
+        let paths = self.groups.iter().flat_map(Group::marks).collect();
         if let Ok(kept) = serde_json::to_string(&Kept { paths })
             && kept != self.kept
             && self.lease.is_mine()
@@ -161,18 +163,17 @@ impl<P: Places + ?Sized> Reader<P> {
 
     fn report(&self) {
         let streams: Vec<StreamReport> = self
-            .folders
+            .groups
             .iter()
-            .map(|folder| StreamReport {
-                name: folder.pattern.path.display().to_string(),
-                state: if folder.flows() {
+            .map(|group| StreamReport {
+                name: group.pattern.path.display().to_string(),
+                state: if group.flows() {
                     StreamState::Flowing
                 } else {
                     StreamState::Blind
                 },
-                problem: folder
-                    .problem
-                    .clone()
+                problem: group
+                    .problem()
                     .or_else(|| self.watch.trouble.clone())
                     .unwrap_or_default(),
             })

@@ -48,7 +48,7 @@ impl Default for Pace {
 pub struct LogfileSettings {
     /// The source's name: in reports, and the key under which its place is kept.
     pub name: String,
-    /// What is read: absolute paths of regular files, whose last part may hold wildcards.
+    /// What is read: absolute paths of regular files, whose parts may hold wildcards.
     pub paths: Vec<PathBuf>,
     /// Where a first start begins.
     pub start: Start,
