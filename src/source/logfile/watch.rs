@@ -11,6 +11,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
+/// How often events are read in a row: who writes fast enough would keep the reader here for ever. The rest is heard next time.
+const MOST_READS: usize = 64;
+
 /// What is heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Woke {
@@ -89,7 +92,10 @@ impl Watch {
             std::thread::sleep(Duration::from_millis(100));
         }
         let mut woke = Woke { stop, folder: false };
-        while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
+        for _ in 0..MOST_READS {
+            let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) else {
+                break;
+            };
             let content = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ISDIR;
             woke.folder |= events.iter().any(|event| {
                 !content.contains(event.mask) || event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW)
