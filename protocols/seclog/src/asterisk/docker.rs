@@ -14,8 +14,15 @@ pub(super) struct Wrapping {
 }
 
 /// Writes what the program printed to `out`. `None` when the line is none of this form; `out` holds nothing of use then.
+///
+/// The line must end as such lines do: in a file that no container's runtime writes, a peer's words may begin so, and
+/// what Asterisk writes behind them must not be dropped.
 pub(super) fn unwrap(line: &[u8], out: &mut Vec<u8>) -> Option<Wrapping> {
+    let line = line.trim_ascii_end();
     let mut rest = line.strip_prefix(START)?;
+    if !line.ends_with(b"}") {
+        return None;
+    }
     loop {
         let at = memchr::memchr2(b'"', b'\\', rest)?;
         let (plain, behind) = rest.split_at(at);
