@@ -77,6 +77,11 @@ impl Judge {
         }
     }
 
+    /// Forgets every line so far: what follows has nothing to do with them.
+    pub fn forget(&mut self) {
+        *self = Self::new(Arc::clone(&self.filter));
+    }
+
     /// The filter.
     #[must_use]
     pub fn filter(&self) -> &Filter {

@@ -87,12 +87,28 @@ impl Ear {
     }
 
     /// Lines are missing here, or not all of one is there: what follows may be the rest of somebody's words.
-    pub(super) fn gap(&mut self, grammar: &Grammar, clock: &Clock) {
+    pub(super) fn gap(&mut self) {
         match self {
-            // no record begins so, which makes what follows doubtful for as long as a message can be
-            Self::Asterisk(_) => self.line(b"...", clock, |_| {}),
-            Self::Freeswitch(reading) => *reading = None,
-            Self::Filter(_) => *self = Self::new(grammar),
+            Self::Asterisk(assembler) => assembler.gap(),
+            Self::Freeswitch(reading) => {
+                let start = || {
+                    (
+                        freeswitch::Layout::Log,
+                        freeswitch::Assembler::new(freeswitch::Layout::Log),
+                    )
+                };
+                reading.get_or_insert_with(start).1.gap();
+            }
+            Self::Filter(judge) => judge.forget(),
+        }
+    }
+
+    /// Lines are missing here, and a file begins: FreeSWITCH writes no record into two.
+    pub(super) fn begin(&mut self) {
+        match self {
+            Self::Freeswitch(Some((_, assembler))) => assembler.lose(),
+            Self::Freeswitch(None) => {}
+            Self::Asterisk(_) | Self::Filter(_) => self.gap(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod gate;
 mod grammar;
 mod lateness;
 mod reading;
+mod recall;
 mod settings;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use ringfence_seclog::time;
 use super::gate::Gate;
 use super::grammar::{Ear, Heard};
 use super::lateness::{Lateness, Written};
+use super::recall::recall;
 use super::{Grammar, Origin, WatchedLog};
 use crate::clock::{Clock, Stopwatch};
 use crate::health::Health;
@@ -20,10 +21,14 @@ use crate::source::logfile::{Ending, Line, LineSink, Taken};
 
 /// After this long without a line, what waits for more is judged. Whoever writes a log writes a record at once.
 const QUIET: Duration = Duration::from_millis(50);
+/// The same where somebody passes the lines on one by one: a container's runtime, the journal, what writes into a pipe. How
+/// long it may be kept from its work between two lines of a record is its machine's affair, and a peer's, who can flood it.
+const QUIET_RELAYED: Duration = Duration::from_secs(1);
 /// How long the zone's offset is taken for the same.
 const OFFSET: Duration = Duration::from_mins(1);
 /// Files of one log that are understood at the same time; the one that was silent longest gives way.
-const MOST_FILES: usize = 64;
+const MOST_FILES: usize = 512;
+
 /// Takes the lines of one log.
 pub(super) struct Reading<S: EventSink> {
     name: String,
@@ -34,8 +39,13 @@ pub(super) struct Reading<S: EventSink> {
     clock: Clock,
     zone: TimeZone,
     count_claimed: bool,
+    from_files: bool,
+    docker: bool,
+    quiet: Duration,
     /// By file, the latest last.
     ears: Vec<(PathBuf, Ear)>,
+    /// Files of whose next line some is there: it may belong to what waits.
+    unfinished: Vec<PathBuf>,
     /// What is being read was written before we came, at `began`.
     behind: bool,
     began: Moment,
@@ -77,7 +87,15 @@ impl<S: EventSink> Reading<S> {
             clock,
             zone: log.zone.clone(),
             count_claimed: log.count_claimed,
+            from_files: matches!(log.origin, Origin::Files { .. }),
+            docker: matches!(log.origin, Origin::Files { docker: true, .. }),
+            quiet: if matches!(log.origin, Origin::Files { docker: false, .. }) {
+                QUIET
+            } else {
+                QUIET_RELAYED
+            },
             ears: Vec::new(),
+            unfinished: Vec::new(),
             behind: true,
             began: clock.now(),
             torn: !matches!(log.origin, Origin::Fifo(_) | Origin::Stdin),
@@ -111,17 +129,28 @@ impl<S: EventSink> Reading<S> {
     }
 
     /// The position of what understands this file.
-    fn ear(&mut self, path: &Path) -> usize {
-        if let Some(at) = self.ears.iter().position(|(known, _)| known == path) {
+    fn ear(&mut self, line: &Line<'_>, clock: &time::Clock) -> usize {
+        let path = line.path;
+        if let Some(at) = self.ears.iter().rposition(|(known, _)| known == path) {
             if at + 1 < self.ears.len() {
                 let known = self.ears.remove(at);
                 self.ears.push(known);
             }
         } else {
-            if self.ears.len() >= MOST_FILES {
+            let mut ear = Ear::new(&self.grammar);
+            let full = self.ears.len() >= MOST_FILES;
+            if full {
                 self.ears.remove(0);
             }
-            self.ears.push((path.to_owned(), Ear::new(&self.grammar)));
+            if line.offset > 0 && !line.after_gap {
+                if full {
+                    // files that take turns would be read again and again
+                    ear.gap();
+                } else {
+                    recall(&mut ear, line, self.docker, clock);
+                }
+            }
+            self.ears.push((path.to_owned(), ear));
         }
         self.ears.len() - 1
     }
@@ -189,13 +218,15 @@ impl<S: EventSink> Reading<S> {
         }
     }
 
-    /// Judges what waits for more lines.
+    /// Judges what waits for more lines, but not where a line has begun.
     fn finish(&mut self) {
         self.heard = None;
         let clock = self.time();
         let mut heard = Vec::new();
-        for (_, ear) in &mut self.ears {
-            ear.quiet(&clock, |what| heard.push(what));
+        for (path, ear) in &mut self.ears {
+            if !self.unfinished.contains(path) {
+                ear.quiet(&clock, |what| heard.push(what));
+            }
         }
         for what in heard {
             self.keep(what, None);
@@ -224,17 +255,20 @@ impl<S: EventSink> LineSink for Reading<S> {
             self.caught_up();
         }
         let clock = self.time();
-        let at = self.ear(line.path);
+        self.unfinished.retain(|path| path != line.path);
+        let at = self.ear(line, &clock);
         let mut heard = Vec::new();
         if let Some((_, ear)) = self.ears.get_mut(at) {
-            if line.after_gap && self.torn {
-                ear.gap(&self.grammar, &clock);
+            if line.after_gap && self.torn && line.offset == 0 && self.from_files {
+                ear.begin();
+            } else if line.after_gap && self.torn {
+                ear.gap();
             } else if line.after_gap {
                 *ear = Ear::new(&self.grammar);
             }
             match line.ending {
                 Ending::Whole => ear.line(line.bytes, &clock, |what| heard.push(what)),
-                Ending::Cut | Ending::Missing => ear.gap(&self.grammar, &clock),
+                Ending::Cut | Ending::Missing => ear.gap(),
             }
         }
         self.heard = Some(Stopwatch::start());
@@ -245,8 +279,14 @@ impl<S: EventSink> LineSink for Reading<S> {
         Taken::Done
     }
 
+    fn within_line(&mut self, path: &Path) {
+        if !self.unfinished.iter().any(|known| known == path) && self.unfinished.len() < MOST_FILES {
+            self.unfinished.push(path.to_owned());
+        }
+    }
+
     fn pause(&mut self) {
-        if self.heard.is_some_and(|heard| heard.elapsed() >= QUIET) {
+        if self.heard.is_some_and(|heard| heard.elapsed() >= self.quiet) {
             self.finish();
         }
         self.hand_over();
@@ -262,7 +302,7 @@ impl<S: EventSink> LineSink for Reading<S> {
 
     fn patience(&self) -> Option<Duration> {
         let heard = self.heard?;
-        Some(QUIET.saturating_sub(heard.elapsed()))
+        Some(self.quiet.saturating_sub(heard.elapsed()))
     }
 }
 

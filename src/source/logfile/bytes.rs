@@ -64,6 +64,39 @@ pub(super) fn open_regular(path: &Path) -> io::Result<(File, FileId)> {
     Ok((file, FileId::of(&metadata)))
 }
 
+/// Whole lines that stand in a file in front of the one at `offset`.
+pub(crate) struct Before {
+    /// Their bytes, with line feeds.
+    pub(crate) lines: Vec<u8>,
+    /// The file's first bytes, 256 at most.
+    pub(crate) start: Vec<u8>,
+    /// Whether there are more lines before them.
+    pub(crate) more: bool,
+}
+
+/// Reads at most `most` bytes in front of the line at `offset`. An error when no line begins there.
+pub(crate) fn before(path: &Path, offset: u64, most: u64) -> io::Result<Before> {
+    let (file, _) = open_regular(path)?;
+    let from = offset.saturating_sub(most);
+    let mut lines = vec![0; usize::try_from(offset - from).unwrap_or_default()];
+    file.read_exact_at(&mut lines, from)?;
+    if lines.last() != Some(&b'\n') {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "no line begins there"));
+    }
+    if from > 0 {
+        // the rest of a line
+        let rest = memchr::memchr(b'\n', &lines).map_or(lines.len(), |end| end + 1);
+        lines.drain(..rest);
+    }
+    let mut start = beginning(&file)?;
+    start.truncate(256);
+    Ok(Before {
+        lines,
+        start,
+        more: from > 0,
+    })
+}
+
 fn not_a_log() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }

@@ -12,6 +12,9 @@ use super::line::{Ending, LONGEST_LINE, Line, LineSink, Taken};
 /// Parts of lines that are put together at the same time, one for each file and stream; the oldest gives way.
 const MOST_PARTS: usize = 16;
 
+/// Stands for a stream that is not known; docker's have short names.
+const ANY: &str = "*";
+
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow)]
@@ -34,6 +37,12 @@ struct Part {
     after_gap: bool,
 }
 
+/// What a program printed, by a record of its container's json file; `None` when it is no such record.
+pub(crate) fn printed(record: &[u8]) -> Option<String> {
+    let record: Record<'_> = serde_json::from_slice(record).ok()?;
+    Some(record.log.into_owned())
+}
+
 /// Takes the lines of docker's json files and hands the lines in them to another sink. What is no such record is left out.
 #[derive(Debug)]
 pub struct DockerLines<S> {
@@ -51,7 +60,7 @@ impl<S: LineSink> DockerLines<S> {
     }
 
     fn part(&mut self, line: &Line<'_>, stream: &str) -> Part {
-        let same = |part: &Part| part.path == line.path && part.stream == stream;
+        let same = |part: &Part| part.path == line.path && (part.stream == stream || part.stream == ANY);
         match self.parts.iter().position(same) {
             Some(at) => self.parts.remove(at),
             None => Part {
@@ -63,6 +72,22 @@ impl<S: LineSink> DockerLines<S> {
                 after_gap: line.after_gap,
             },
         }
+    }
+
+    /// A record that can't be read may have held the beginning of a line, of whichever stream: what goes on is none.
+    fn unreadable(&mut self, line: &Line<'_>) -> Taken {
+        if self.parts.len() >= MOST_PARTS {
+            self.parts.remove(0);
+        }
+        self.parts.push(Part {
+            path: line.path.to_owned(),
+            stream: ANY.to_owned(),
+            bytes: Vec::new(),
+            cut: true,
+            offset: line.offset,
+            after_gap: line.after_gap,
+        });
+        Taken::Part
     }
 
     fn is_open(&self, path: &Path) -> bool {
@@ -79,7 +104,7 @@ impl<S: LineSink> LineSink for DockerLines<S> {
         let record = (line.ending == Ending::Whole).then(|| serde_json::from_slice::<Record<'_>>(line.bytes));
         let Some(Ok(record)) = record else {
             self.parts.retain(|part| part.path != line.path);
-            return Taken::Done;
+            return self.unreadable(line);
         };
         let mut part = self.part(line, &record.stream);
         let (text, ended) = match record.log.strip_suffix('\n') {
@@ -95,6 +120,7 @@ impl<S: LineSink> LineSink for DockerLines<S> {
                 self.parts.remove(0);
             }
             self.parts.push(part);
+            self.sink.within_line(line.path);
             return Taken::Part;
         }
         let bytes = part.bytes.strip_suffix(b"\r").unwrap_or(&part.bytes);
@@ -122,6 +148,10 @@ impl<S: LineSink> LineSink for DockerLines<S> {
             time: moment(&record.time),
             ..*line
         })
+    }
+
+    fn within_line(&mut self, path: &Path) {
+        self.sink.within_line(path);
     }
 
     fn pause(&mut self) {
@@ -207,8 +237,33 @@ mod tests {
         give(&mut lines, 2, end, false);
         give(&mut lines, 3, half, false);
         give(&mut lines, 4, end, true);
-        let texts: Vec<_> = lines.sink.0.iter().map(|heard| heard.0.as_str()).collect();
-        assert_eq!(texts, ["0 x", "0 x"]);
+        let heard: Vec<_> = lines
+            .sink
+            .0
+            .iter()
+            .map(|heard| (heard.0.as_str(), heard.1))
+            .collect();
+        // what went on behind the broken one is no line
+        assert_eq!(heard, [("0 x", Ending::Cut), ("0 x", Ending::Whole)]);
+    }
+
+    #[test]
+    fn what_follows_a_record_that_is_too_long_is_no_line() {
+        let mut lines = DockerLines::new(Heard::default());
+        let end = r#"{"log":"NOTICE: forged\n","stream":"stdout"}"#;
+        let taken = lines.line(&Line {
+            bytes: br#"{"log":""#,
+            path: Path::new("/x-json.log"),
+            offset: 0,
+            ending: Ending::Cut,
+            after_gap: false,
+            time: None,
+        });
+        assert_eq!(taken, Taken::Part, "a restart must know of it");
+        assert_eq!(give(&mut lines, 1, end, false), Taken::Done);
+        assert_eq!(give(&mut lines, 2, end, false), Taken::Done);
+        let endings: Vec<_> = lines.sink.0.iter().map(|heard| heard.1).collect();
+        assert_eq!(endings, [Ending::Cut, Ending::Whole]);
     }
 
     #[test]

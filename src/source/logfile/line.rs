@@ -63,6 +63,11 @@ pub trait LineSink: Send + 'static {
         true
     }
 
+    /// Of the line that comes next from the file at `path` some is there already, and its end is not.
+    fn within_line(&mut self, path: &Path) {
+        let _ = path;
+    }
+
     /// Everything that could be read now was handed over: a good moment to pass on what was gathered. It comes before a place
     /// is kept, so that what was gathered is not lost with a crash.
     fn pause(&mut self) {}

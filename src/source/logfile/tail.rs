@@ -354,6 +354,9 @@ impl Tail {
                 return ended;
             }
         }
+        if splitter.is_within_line() && !*searching {
+            desk.sink.within_line(path);
+        }
         Progress::Done
     }
 }

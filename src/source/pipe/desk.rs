@@ -91,6 +91,9 @@ impl Desk {
             .splitter
             .push(bytes, |line, _, ending| self.line(line, ending, number));
         self.chunk = chunk;
+        if stream.splitter.is_within_line() {
+            self.sink.within_line(&self.path);
+        }
         Ok(Pulled::Some)
     }
 

@@ -18,6 +18,8 @@
 //! the danger, which each sentence's own grammar answers. Whoever can make Asterisk print packets can so keep a file silent
 //! for a while, but nobody is ever blamed for another; the manager interface and the security log go on telling of him.
 
+mod gap;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -140,22 +142,6 @@ impl Assembler {
                 self.wait(told, 0);
             }
         }
-    }
-
-    /// What still waits for more lines, when nothing more comes for a while or at the end; call it until it says `None`. A
-    /// line without its line feed stays where it is.
-    pub fn finish(&mut self) -> Option<Told> {
-        if let Some(open) = self.open.take() {
-            self.doubt_from(self.read, None, MAX_MESSAGE as u64);
-            self.wait(
-                Told {
-                    line: open.line,
-                    mapped: Mapped::Doubtful,
-                },
-                0,
-            );
-        }
-        self.waiting.pop_front().map(|waiting| waiting.told)
     }
 
     fn push(&mut self, bytes: &[u8]) {

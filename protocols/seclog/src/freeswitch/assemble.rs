@@ -34,6 +34,7 @@ pub struct Whole {
     end: Vec<u8>,
     cut: bool,
     doubtful: bool,
+    spent: bool,
 }
 
 /// What a record of a file turned out to be.
@@ -75,6 +76,7 @@ impl Whole {
         };
         match said {
             None => Mapped::Other,
+            Some(_) if self.spent => Mapped::Other,
             Some(_) if self.doubtful => Mapped::Doubtful,
             Some(said) => Mapped::Said(said),
         }
@@ -148,6 +150,27 @@ impl Assembler {
         Some(whole)
     }
 
+    /// Lines are missing here, or not all of one is there: the record that waits is not believed, since its end may have been
+    /// among them, and what follows may be the rest of somebody's words.
+    pub fn gap(&mut self) {
+        self.begun.clear();
+        self.current = None;
+        self.doubt = MAX_DOUBT;
+    }
+
+    /// A file begins here, and the record that waited lost its end: none goes on from one file to the next.
+    pub fn lose(&mut self) {
+        self.begun.clear();
+        self.current = None;
+    }
+
+    /// The record that waits was told before, by whoever read the file until here.
+    pub fn spend(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.spent = true;
+        }
+    }
+
     fn end_line(&mut self) -> Option<Whole> {
         let mut line = std::mem::take(&mut self.begun);
         self.lines += 1;
@@ -185,6 +208,7 @@ impl Assembler {
             end: Vec::new(),
             cut: false,
             doubtful: self.doubt > 0,
+            spent: false,
         };
         whole.add(line);
         self.current = Some(whole);
