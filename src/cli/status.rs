@@ -181,7 +181,13 @@ fn sources(status: &StatusView, out: &mut dyn Write) -> io::Result<()> {
         if source.restarts > 0 {
             writeln!(out, "{}: was started anew {} times", source.name, source.restarts)?;
         }
-        if source.suspicious > 0 {
+        if source.suspicious > 0 && matches!(source.kind.as_str(), "log" | "logfile") {
+            writeln!(
+                out,
+                "{}: {} lines may be a peer's own words or name only his claim; nobody was blamed for them",
+                source.name, source.suspicious
+            )?;
+        } else if source.suspicious > 0 {
             writeln!(
                 out,
                 "{}: {} security events were injected or made up by another client; none was counted",

@@ -184,6 +184,31 @@ fn a_call_id_that_the_manager_interface_can_not_write_hides_nobody_from_the_log(
     site.assert_silent(&hidden);
 }
 
+/// What PJSIP prints into the log as it came, so that nobody is blamed for what stands behind it.
+fn unreadable() -> Request {
+    Request::options("a").call_id(Vec::new())
+}
+
+#[test]
+fn a_log_kept_in_doubt_hides_nobody_whom_the_manager_interface_tells_of() {
+    let site = site(Version::V22, &beside("always"));
+    let printer = site
+        .caller("192.0.2.130", Transport::Udp)
+        .patience(Duration::from_millis(100));
+    let attacker = site.caller("192.0.2.101", Transport::Udp);
+    printer.send(&unreadable());
+    for _ in 0..5 {
+        assert_eq!(attacker.register("alice", "wrong"), Answer::Status(401));
+        printer.send(&unreadable());
+    }
+    site.wait_for_ban(&attacker);
+    assert_eq!(site.daemon.ban_of("192.0.2.101").unwrap()["attempts"], 5);
+    until(Duration::from_secs(15), "status to tell of the doubt", || {
+        let status = site.daemon.cli(&["status"]).stdout;
+        status.contains("lines may be a peer's own words").then_some(())
+    });
+}
+
 #[test]
 fn forged_lines_ban_nobody_but_their_author() {
     let both = ALONE.replace("LOGS/messages\"", "LOGS/messages\", \"LOGS/security\"");

@@ -56,7 +56,7 @@ impl Request {
         self
     }
 
-    /// Puts these bytes where the Call-ID stands, instead of a new one for each request.
+    /// Puts these bytes where the Call-ID stands, instead of a new one for each request; without any, there is no such header.
     #[must_use]
     pub fn call_id(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.call_id = Some(bytes.into());
@@ -83,8 +83,12 @@ impl Request {
         .into_bytes();
         text.extend_from_slice(b"From: <sip:");
         text.extend_from_slice(&self.from_user);
-        text.extend_from_slice(format!("@{server}>;tag={id}\r\nCall-ID: ").as_bytes());
-        text.extend_from_slice(self.call_id.as_deref().unwrap_or(id.as_bytes()));
+        text.extend_from_slice(format!("@{server}>;tag={id}").as_bytes());
+        let call_id = self.call_id.as_deref().unwrap_or(id.as_bytes());
+        if !call_id.is_empty() {
+            text.extend_from_slice(b"\r\nCall-ID: ");
+            text.extend_from_slice(call_id);
+        }
         let transport = via.to_ascii_lowercase();
         text.extend_from_slice(
             format!("\r\nContact: <sip:{user}@{local};transport={transport}>\r\n").as_bytes(),
