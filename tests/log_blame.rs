@@ -269,6 +269,51 @@ fn a_restart_loses_nothing_of_what_is_told_meanwhile() {
 }
 
 #[test]
+fn a_record_that_was_told_before_a_restart_is_not_told_again() {
+    let mut scene = Scene::new(Grammar::Freeswitch, false);
+    scene.write(failure("1", ATTACKER).as_bytes());
+    scene.wait_for(ATTACKER, 1);
+    scene.stop();
+    scene.write(failure("1", LAST).repeat(3).as_bytes());
+    scene.start();
+    let blamed = scene.wait_for(LAST, 3);
+    assert_eq!(
+        blamed.iter().filter(|who| *who == ATTACKER).count(),
+        1,
+        "{blamed:?}"
+    );
+}
+
+#[test]
+fn a_restart_within_a_message_believes_none_of_it() {
+    for docker_file in [false, true] {
+        let mut scene = Scene::new(Grammar::Freeswitch, docker_file);
+        let kept = |text: &str| {
+            let lines = text.split_inclusive('\n');
+            if docker_file {
+                lines.map(docker).collect()
+            } else {
+                text.to_owned()
+            }
+        };
+        scene.write(kept(&failure("1", ATTACKER)).as_bytes());
+        scene.wait_for(ATTACKER, 1);
+        let printed = format!("{FS_STAMP} sofia_presence.c:272 Chat proto [sip]\nfrom [x]\nto [y]\n");
+        scene.write(kept(&(printed + &failure("1", ATTACKER))).as_bytes());
+        until(PATIENCE, "a line in doubt", || {
+            (scene.health.report().suspicious > 0).then_some(())
+        });
+        scene.stop();
+        scene.write(kept(&failure("1", VICTIM).repeat(6)).as_bytes());
+        scene.start();
+        let long = format!("{FS_STAMP} a.c:1 {}\n", "x".repeat(60_000)).repeat(80);
+        scene.write(kept(&(long + &failure("1", LAST).repeat(2))).as_bytes());
+        let blamed = scene.wait_for(LAST, 1);
+        assert!(!blamed.iter().any(|who| who == VICTIM), "{blamed:?}");
+    }
+}
+
+#[test]
 fn a_rotation_within_a_packet_believes_none_of_it() {
     let scene = Scene::new(Grammar::Asterisk, false);
     let (first, rest) = packet();
