@@ -240,7 +240,10 @@ impl Assembler {
         }
         let Some(read) = Line::read(line) else {
             if !begins(line) {
-                self.doubt_from(start, None, MAX_MESSAGE as u64);
+                // the rest of a printed packet, most likely; whose that is, is no more than its sender says of himself
+                let of = self.doubt.of.filter(|(_, proof)| *proof <= Proof::None);
+                let of = of.filter(|_| start < self.doubt.until);
+                self.doubt_from(start, of, MAX_MESSAGE as u64);
             }
             return other;
         };
@@ -345,6 +348,13 @@ impl Assembler {
                 });
             }
         };
+        if start < self.doubt.until
+            && let Some((addr, proof)) = self.doubt.of
+            && addr == said.event.peer.addr()
+        {
+            // these may be his own words, but they are about nobody else
+            said.event.proof = said.event.proof.min(proof);
+        }
         let ends = matches!(reach, Reach::Ahead(_));
         let believed = self.believes(&said, start, ends);
         let (addr, proof) = (said.event.peer.addr(), said.event.proof);
