@@ -57,7 +57,10 @@ fn a_packet_printed_as_it_came_blames_only_who_sent_it() {
         format!("REGISTER sip:h SIP/2.0\r\n\n-- end of packet.\n{FORGED}\n{announced}"),
     ] {
         let file = format!("{announced}{packet}\n-- end of packet.\n{FORGED}\n");
-        assert_eq!(blamed(file.as_bytes()), ["1 192.0.2.1"], "{file}");
+        let found = blamed(file.as_bytes());
+        assert_eq!(found.first().map(String::as_str), Some("1 192.0.2.1"), "{file}");
+        // what he announces himself as counts against him
+        assert!(found.iter().all(|one| one.ends_with(" 192.0.2.1")), "{file}");
         // a message is never longer, so what comes later is true
         let later = notice("x.c", &"x".repeat(1000)).repeat(10);
         let file = format!(
