@@ -6,6 +6,9 @@
     reason = "a test's helpers fail the test"
 )]
 
+#[path = "captures_freeswitch_log/beside.rs"]
+mod beside;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

@@ -173,3 +173,89 @@ fn what_happened_before_counts_where_it_belongs() {
     }
     assert_eq!(out.len(), 1, "with four more they are five");
 }
+
+/// FreeSWITCH: the socket says it with port, Call-ID and the name of the answer, a log without.
+fn refused(source: SourceId, seconds: u64, cause: Cause, account: &str, call: &str) -> SecurityEvent {
+    let mut event = SecurityEvent {
+        source,
+        service: Service::Sofia,
+        at: Some(start() + Span::from_millis(seconds * 1000 + u64::from(source.0) * 300)),
+        ..event("198.51.100.7", cause, account, call)
+    };
+    if source == SOCKET {
+        event.tenant = Text::from("a.example");
+    } else {
+        event.peer = Peer::new(event.peer.addr(), 0, Transport::Unknown);
+    }
+    event
+}
+
+fn counted_in_order(events: &[SecurityEvent]) -> u64 {
+    let mut policy = Policy::default();
+    for jail in &mut policy.jails {
+        jail.maxretry = 900;
+    }
+    let mut engine = Engine::new(policy, 1);
+    engine.watch_together(vec![vec![SOCKET, SECURITY, MESSAGES]]);
+    for event in events {
+        engine.observe(start() + Span::from_secs(40), event, &mut Vec::new());
+    }
+    let counts = engine
+        .dossier(start() + Span::from_secs(40), ip("198.51.100.7"))
+        .counts;
+    counts.iter().map(|count| u64::from(count.count)).sum()
+}
+
+#[test]
+fn names_that_differ_do_not_make_two_tries_of_one() {
+    let told = |source, name: &str, call: &str| refused(source, 0, Cause::WrongPassword, name, call);
+    // the number that was dialled, the name of the request, and that of the answer
+    let all = [
+        told(SOCKET, "digest", "call"),
+        told(SECURITY, "1000", ""),
+        told(MESSAGES, "9196", ""),
+    ];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let events = order.map(|at: usize| all[at].clone());
+        assert_eq!(counted_in_order(&events), 1, "{order:?}");
+        let twice = [&events[..], &events[..]].concat();
+        assert_eq!(counted_in_order(&twice), 2, "{order:?} twice");
+    }
+}
+
+#[test]
+fn the_reason_and_the_failure_are_two_lines_of_one_try() {
+    let reason = refused(SECURITY, 0, Cause::AclDenied, "", "");
+    let failure = refused(SECURITY, 0, Cause::WrongPassword, "1004", "");
+    let event = refused(SOCKET, 0, Cause::WrongPassword, "1004", "call");
+    let lines = [reason.clone(), failure.clone()];
+    assert_eq!(counted_in_order(&lines), 1);
+    assert_eq!(counted_in_order(&[&lines[..], &lines[..]].concat()), 2);
+    for at in 0..=2 {
+        let mut all = lines.to_vec();
+        all.insert(at, event.clone());
+        assert_eq!(counted_in_order(&all), 1, "the socket tells of it at {at}");
+    }
+    // no second line where the profile logs no authentication
+    assert_eq!(counted_in_order(&[reason.clone(), event.clone()]), 1);
+    assert_eq!(counted_in_order(&[event, reason]), 1);
+}
+
+#[test]
+fn tries_before_and_after_a_break_are_told_apart_by_their_times() {
+    let lines: Vec<_> = (0..3)
+        .map(|n| refused(SECURITY, n, Cause::WrongPassword, "1000", ""))
+        .collect();
+    let events: Vec<_> = (0..2)
+        .map(|n| refused(SOCKET, 8 + n, Cause::WrongPassword, "1000", &format!("call{n}")))
+        .collect();
+    assert_eq!(counted_in_order(&[&lines[..], &events[..]].concat()), 5);
+    // a log in another time zone than it is read in still tells of the same tries
+    let mut shifted = events.clone();
+    for event in &mut shifted {
+        event.source = SECURITY;
+        event.dialogue = Text::EMPTY;
+        event.at = event.at.map(|at| at + Span::from_secs(3600));
+    }
+    assert_eq!(counted_in_order(&[&events[..], &shifted[..]].concat()), 2);
+}

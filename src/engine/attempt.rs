@@ -72,7 +72,9 @@ pub(super) fn absorb(
         // another source has told of its answer already
         record.answer(rules.unanswered);
     }
-    if repeated {
+    // What FreeSWITCH's log told before knew no dialogue and took nothing back.
+    let first_hand = trace.silent && trace.fails() && !trace.loose;
+    if repeated && !first_hand {
         // Nothing to take back a second time.
     } else if succeeded {
         clear_success(records, Some(index), event, trace, rules);

@@ -6,7 +6,8 @@
 //! Call-ID are ten.
 //!
 //! Where several sources watch one PBX, an event joins the oldest attempt that another source has told of and its own
-//! has not. A line that knows no dialogue finds it by service, account and port.
+//! has not. A line that knows no dialogue finds it by service, account and port; one of FreeSWITCH by its order, since there names
+//! differ.
 
 use ringfence_event::{Cause, Moment};
 
@@ -16,7 +17,9 @@ use super::record::{Record, Shown, Trace};
 pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<usize> {
     let lane = trace.lane;
     let current = newest(records, |r| {
-        r.is_kin_of(trace) && r.folds_at(now, trace.loose) && r.shown(Shown::Seen, lane)
+        (r.is_kin_of(trace) || r.explains(trace))
+            && r.folds_at(now, trace.loose)
+            && r.shown(Shown::Seen, lane)
     })
     .filter(|(_, r)| !r.shown(Shown::End, lane) && continues(r, trace))
     .map(|(at, _)| at);
@@ -30,8 +33,12 @@ pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<us
                 let mine = |r: &Record| kin(r) && r.shown(Shown::Challenge, lane);
                 first_behind(records, mine, |r| kin(r) && r.any(Shown::Challenge))
             })
-            // a source that tells of no challenges may have told of the answer already
+            // a source that tells of no challenges may have told of the answer already; one that knows no dialogue does not say
+            // of which, and FreeSWITCH's answer finds its challenge itself
             .or_else(|| {
+                if trace.silent {
+                    return None;
+                }
                 let mine = |r: &Record| kin(r) && r.shown(Shown::Seen, lane);
                 first_behind(records, mine, |r| {
                     kin(r) && r.failed() && !r.any(Shown::Challenge)
@@ -48,8 +55,15 @@ pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<us
             if goes_on.is_some_and(|r| r.shown(Shown::Failure, lane)) {
                 return current;
             }
-            let mine = |r: &Record| kin(r) && r.shown(Shown::Failure, lane);
-            first_behind(records, mine, |r| kin(r) && r.failed() && r.suits(trace.account))
+            let behind = |alike: &dyn Fn(&Record) -> bool, wanted: &dyn Fn(&Record) -> bool| {
+                let mine = |r: &Record| alike(r) && r.shown(Shown::Failure, lane);
+                first_behind(records, mine, |r| alike(r) && r.failed() && wanted(r))
+            };
+            let twin = |r: &Record| r.is_twin_of(trace) && r.folds_at(now, false);
+            let refusal = |r: &Record| r.is_refusal_of(trace) && r.folds_at(now, false);
+            behind(&twin, &|_| true)
+                .or_else(|| behind(&kin, &|r| r.suits(trace.account)))
+                .or_else(|| behind(&refusal, &|_| true))
                 .or(current)
                 .or_else(|| {
                     let open =
@@ -66,7 +80,7 @@ fn continues(record: &Record, trace: &Trace) -> bool {
         Cause::Challenged => !record.shown(Shown::Challenge, trace.lane),
         Cause::Succeeded => true,
         // Where some answers are never told, a failure under another name is no answer to this challenge.
-        _ => record.suits(trace.account) || !(record.failed() || trace.silent),
+        _ => record.explains(trace) || record.suits(trace.account) || !(record.failed() || trace.silent),
     }
 }
 

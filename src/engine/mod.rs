@@ -346,6 +346,7 @@ impl Engine {
             loose,
             service: event.service,
             port: event.peer.port(),
+            stamp: record::stamp(event.at),
             ends: match event.cause {
                 Cause::Succeeded | Cause::WrongPassword => true,
                 // PJSIP's failed answer to the challenge of an account that does not exist.

@@ -1,5 +1,7 @@
 //! One attempt as the engine remembers it: 40 bytes, whatever was sent.
 
+use std::ops::Range;
+
 use ringfence_event::{Cause, Moment, Proof, SecurityEvent, Service, Span, Transport};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,16 @@ use super::homes::Home;
 const DIALOGUE_WINDOW: Span = Span::from_secs(32);
 /// Without a dialogue, events of one address, port and account belong to one attempt within this time.
 const LOOSE_WINDOW: Span = Span::from_secs(1);
+
+/// Two sources of a PBX that stamp their events so far apart, in tenths of a second, tell of two tries: a slow writer takes
+/// less, and whatever is more comes from a clock in another time zone and says nothing.
+const OTHER_TRY: Range<u16> = 31..1200;
+
+/// A moment in tenths of a second, of which only differences of some minutes are meant; 0 for none.
+pub(super) fn stamp(at: Option<Moment>) -> u16 {
+    let tenths = |at: Moment| u16::try_from(at.as_millis() / 100 % (1 << 16)).unwrap_or_default();
+    at.map_or(0, |at| tenths(at).max(1))
+}
 
 /// One attempt: what binds its events together, what it turned out to be, and which jails count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +42,9 @@ pub(super) struct Record {
     /// The tenant it was made at, from 1; 0 for none.
     #[serde(default)]
     pub(super) tenant: u16,
+    /// When its first failure happened, or else its first event, as the PBX says: see [`stamp`].
+    #[serde(default)]
+    stamp: u16,
     lanes: u16,
     flags: u8,
     /// The worst of its events.
@@ -87,6 +102,8 @@ pub(super) struct Trace {
     /// The part of the PBX, and the peer's port; 0 where it is not told.
     pub(super) service: Service,
     pub(super) port: u16,
+    /// When it happened, as the PBX says: see [`stamp`].
+    pub(super) stamp: u16,
     /// Whether the event ends its attempt.
     pub(super) ends: bool,
     /// What happened.
@@ -122,6 +139,7 @@ impl Record {
             port: 0,
             source: 0,
             tenant: 0,
+            stamp: 0,
             lanes: 0,
             flags: (if trace.loose { LOOSE } else { 0 }) | (if trace.twinned { TWINNED } else { 0 }),
             cause: event.cause,
@@ -133,11 +151,15 @@ impl Record {
 
     /// Adds an event of this attempt: the worst cause, the strongest proof, the first account of a failure.
     pub(super) fn add(&mut self, event: &SecurityEvent, trace: &Trace) {
-        if trace.account != 0 && (self.account == 0 || (trace.fails() && !self.failed())) {
+        if trace.stamp != 0 && (self.stamp == 0 || (trace.fails() && !self.failed())) {
+            self.stamp = trace.stamp;
+        }
+        // another source knows its dialogue, and the account better
+        let known = self.flags & LOOSE != 0 && !trace.loose;
+        if trace.account != 0 && (self.account == 0 || (trace.fails() && (known || !self.failed()))) {
             self.account = trace.account;
         }
-        if self.flags & LOOSE != 0 && !trace.loose {
-            // another source knows its dialogue
+        if known {
             self.dialogue = trace.dialogue;
             self.flags &= !LOOSE;
         }
@@ -261,14 +283,52 @@ impl Record {
     }
 
     /// Whether an event of any source of this PBX may tell of the same try: it is of the same dialogue, or one of the two
-    /// has none, and service, account and port, as far as they are told, are the same.
+    /// has none, and service, account, port and time, as far as they are told, are the same.
     pub(super) fn is_kin_of(&self, trace: &Trace) -> bool {
         self.dialogue == trace.dialogue
             || (trace.twinned
-                && (trace.loose || self.flags & LOOSE != 0)
                 && self.service == trace.service
                 && self.may_name(trace)
-                && (self.port == trace.port || self.port == 0 || trace.port == 0))
+                && self.may_be_beside(trace))
+    }
+
+    /// Like [`is_kin_of`](Self::is_kin_of), for two failures that FreeSWITCH may give different names: an event has the one in the
+    /// answer, a line of the log that of the request, and the file of mod_fail2ban knows no realm and takes a dialled number for
+    /// a name. All of them come in the same order, which is relied on instead.
+    pub(super) fn is_twin_of(&self, trace: &Trace) -> bool {
+        self.cause == trace.cause && self.is_refusal_of(trace)
+    }
+
+    /// Whether it may be the same refusal at FreeSWITCH, whatever it was called: what a line about an access list refuses, the
+    /// event calls a wrong password.
+    pub(super) fn is_refusal_of(&self, trace: &Trace) -> bool {
+        let refused = |cause| matches!(cause, Cause::WrongPassword | Cause::AclDenied);
+        trace.twinned
+            && [self.service, trace.service] == [Service::Sofia; 2]
+            && self.failed()
+            && refused(trace.cause)
+            && refused(self.cause)
+            && (self.dialogue == trace.dialogue || self.may_be_beside(trace))
+    }
+
+    /// Whether one of the two knows no dialogue, and port and time, as far as they are told, agree.
+    fn may_be_beside(&self, trace: &Trace) -> bool {
+        let apart = self.stamp.wrapping_sub(trace.stamp);
+        let apart = apart.min(apart.wrapping_neg());
+        let told = self.stamp != 0 && trace.stamp != 0;
+        (trace.loose || self.flags & LOOSE != 0)
+            && (self.port == trace.port || self.port == 0 || trace.port == 0)
+            && !(told && OTHER_TRY.contains(&apart))
+    }
+
+    /// Whether its own source has told only the reason for the failure that FreeSWITCH's next line tells of.
+    pub(super) fn explains(&self, trace: &Trace) -> bool {
+        trace.loose
+            && [self.service, trace.service] == [Service::Sofia; 2]
+            && trace.cause == Cause::WrongPassword
+            && matches!(self.cause, Cause::AclDenied | Cause::WrongPassword)
+            && self.shown(Shown::Failure, trace.lane)
+            && !self.shown(Shown::End, trace.lane)
     }
 
     /// Whether an event with this account (0 for none) can belong to it: a second name is a second attempt.
