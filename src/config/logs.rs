@@ -230,7 +230,11 @@ fn zone(section: &mut Section<'_>) -> Option<TimeZone> {
         return Some(TimeZone::system());
     };
     let text = section.text("timezone")?;
-    let zone = TimeZone::get(&text.value).ok();
+    let zone = if text.value == "UTC" {
+        Some(TimeZone::UTC)
+    } else {
+        TimeZone::get(&text.value).ok()
+    };
     if zone.is_none() {
         let issue = Issue::error(
             format!("there is no time zone `{}`", text.value),
