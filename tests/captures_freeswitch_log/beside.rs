@@ -82,7 +82,7 @@ fn decided(events: &[SecurityEvent]) -> Decided {
             if count.count == 0 {
                 continue;
             }
-            if count.jail.to_string() == "flood" {
+            if count.jail == "flood" {
                 decided.unanswered.insert(addr.to_string(), count.count.into());
             } else {
                 decided

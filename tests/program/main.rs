@@ -11,6 +11,7 @@
 mod admin;
 mod demo;
 mod freeswitch;
+mod logs;
 mod sources;
 mod stage;
 mod store;

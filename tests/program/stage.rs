@@ -1,5 +1,6 @@
 //! A daemon in dry-run, its fake Asterisk, and what they are asked.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -27,6 +28,8 @@ pub struct Stage {
     pub secret: String,
     /// The PBXes to watch instead of the fake Asterisk.
     pub pbxes: Option<String>,
+    /// A folder of programs that come before all others.
+    pub programs: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -40,6 +43,7 @@ impl Stage {
             tables: String::new(),
             secret: "right".into(),
             pbxes: None,
+            programs: None,
             child: None,
         }
     }
@@ -87,12 +91,20 @@ impl Stage {
         let child = Command::new(env!("CARGO_BIN_EXE_ringfence"))
             .args(["run", "--config"])
             .arg(self.config())
+            .env("PATH", self.path())
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         self.child = Some(child);
         self.until("the daemon answers", |stage| stage.status().is_some());
+    }
+
+    fn path(&self) -> OsString {
+        let all = std::env::var_os("PATH").unwrap_or_default();
+        let own = self.programs.iter().cloned();
+        std::env::join_paths(own.chain(std::env::split_paths(&all))).unwrap()
     }
 
     /// The daemon's process id.
@@ -117,6 +129,7 @@ impl Stage {
             .args(arguments)
             .arg("--config")
             .arg(self.config())
+            .env("PATH", self.path())
             .output()
             .unwrap()
     }
