@@ -17,9 +17,8 @@ use super::record::{Record, Shown, Trace};
 pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<usize> {
     let lane = trace.lane;
     let current = newest(records, |r| {
-        (r.is_kin_of(trace) || r.explains(trace))
-            && r.folds_at(now, trace.loose)
-            && r.shown(Shown::Seen, lane)
+        let own = r.is_kin_of(trace) && r.folds_at(now, trace.loose);
+        (own || (r.explains(trace) && r.folds_at(now, false))) && r.shown(Shown::Seen, lane)
     })
     .filter(|(_, r)| !r.shown(Shown::End, lane) && continues(r, trace))
     .map(|(at, _)| at);
@@ -55,17 +54,20 @@ pub(super) fn place(records: &[Record], trace: &Trace, now: Moment) -> Option<us
             if goes_on.is_some_and(|r| r.shown(Shown::Failure, lane)) {
                 return current;
             }
-            let behind = |alike: &dyn Fn(&Record) -> bool, wanted: &dyn Fn(&Record) -> bool| {
-                let mine = |r: &Record| alike(r) && r.shown(Shown::Failure, lane);
-                first_behind(records, mine, |r| alike(r) && r.failed() && wanted(r))
+            let mine = |r: &Record| kin(r) && r.shown(Shown::Failure, lane);
+            let untold = |wanted: &dyn Fn(&Record) -> bool| {
+                let untold = |r: &Record| !r.shown(Shown::Failure, lane) && r.folds_at(now, false);
+                records.iter().position(|r| wanted(r) && untold(r))
             };
-            let twin = |r: &Record| r.is_twin_of(trace) && r.folds_at(now, false);
-            let refusal = |r: &Record| r.is_refusal_of(trace) && r.folds_at(now, false);
-            behind(&twin, &|_| true)
-                .or_else(|| behind(&kin, &|r| r.suits(trace.account)))
-                .or_else(|| behind(&refusal, &|_| true))
+            untold(&|r| r.is_twin_of(trace))
+                .or_else(|| first_behind(records, mine, |r| kin(r) && r.failed() && r.suits(trace.account)))
+                .or_else(|| untold(&|r| r.is_refusal_of(trace)))
                 .or(current)
                 .or_else(|| {
+                    if trace.silent {
+                        // which of several it answers only the socket knows
+                        return None;
+                    }
                     let open =
                         |r: &Record| r.is_open_challenge() && !r.failed() && !r.shown(Shown::Seen, lane);
                     newest(records, |r| kin(r) && open(r)).map(|(at, _)| at)

@@ -16,6 +16,9 @@ const LOOSE_WINDOW: Span = Span::from_secs(1);
 /// less, and whatever is more comes from a clock in another time zone and says nothing.
 const OTHER_TRY: Range<u16> = 31..1200;
 
+/// A line and its reason in the line before it are no further apart, in tenths of a second.
+const NEXT_LINE: u16 = 10;
+
 /// A moment in tenths of a second, of which only differences of some minutes are meant; 0 for none.
 pub(super) fn stamp(at: Option<Moment>) -> u16 {
     let tenths = |at: Moment| u16::try_from(at.as_millis() / 100 % (1 << 16)).unwrap_or_default();
@@ -313,12 +316,15 @@ impl Record {
 
     /// Whether one of the two knows no dialogue, and port and time, as far as they are told, agree.
     fn may_be_beside(&self, trace: &Trace) -> bool {
-        let apart = self.stamp.wrapping_sub(trace.stamp);
-        let apart = apart.min(apart.wrapping_neg());
-        let told = self.stamp != 0 && trace.stamp != 0;
         (trace.loose || self.flags & LOOSE != 0)
             && (self.port == trace.port || self.port == 0 || trace.port == 0)
-            && !(told && OTHER_TRY.contains(&apart))
+            && !self.apart(trace).is_some_and(|apart| OTHER_TRY.contains(&apart))
+    }
+
+    /// How far the stamps of the two are apart, in tenths of a second, where both are told.
+    fn apart(&self, trace: &Trace) -> Option<u16> {
+        let apart = self.stamp.wrapping_sub(trace.stamp);
+        (self.stamp != 0 && trace.stamp != 0).then(|| apart.min(apart.wrapping_neg()))
     }
 
     /// Whether its own source has told only the reason for the failure that FreeSWITCH's next line tells of.
@@ -329,6 +335,7 @@ impl Record {
             && matches!(self.cause, Cause::AclDenied | Cause::WrongPassword)
             && self.shown(Shown::Failure, trace.lane)
             && !self.shown(Shown::End, trace.lane)
+            && self.apart(trace).is_none_or(|apart| apart <= NEXT_LINE)
     }
 
     /// Whether an event with this account (0 for none) can belong to it: a second name is a second attempt.
