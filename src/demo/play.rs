@@ -67,7 +67,11 @@ pub fn perform(out: &mut dyn Write, json: bool, pause: Duration) -> Result<Outco
         let config = config(folder.path(), cast.sources()?, backend);
         show.opening(
             stage.as_ref().err(),
-            config.sources.iter().map(|source| source.name().to_owned()),
+            // every source has two ids
+            config
+                .sources
+                .iter()
+                .flat_map(|source| [source.name().to_owned(), source.name().to_owned()]),
         )?;
         let (told, hear) = channel();
         let written = Written::default();

@@ -76,7 +76,14 @@ fn the_file_of_a_container_is_unwrapped() {
     }
     wait_for_ban(&stage, "192.0.2.101");
     assert!(check(&stage).0);
+    // what is no record may be the rest of somebody's words: for 8 KiB nobody is believed
     append(&file(&stage), &asterisk(0, "192.0.2.102", "bare"));
+    let plain = format!(
+        "[{}] VERBOSE[1] pbx.c: {}\n",
+        ago(0, "%Y-%m-%d %H:%M:%S"),
+        "x".repeat(900)
+    );
+    append(&file(&stage), &wrapped(&plain).repeat(12));
     append(&file(&stage), &wrapped(&asterisk(0, "192.0.2.103", "f")));
     wait_for_count(&stage, "192.0.2.103", 1);
     assert_eq!(counted(&stage, "192.0.2.102"), 0, "nothing but records is read");
