@@ -1,5 +1,6 @@
 //! Judges lines, one after the other, as fail2ban does.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::buffer::{Buffer, Entry, Taken};
@@ -113,7 +114,8 @@ impl Judge {
                 ..Outcome::default()
             };
         }
-        let line = String::from_utf8_lossy(line);
+        // far faster where it is text, as it nearly always is
+        let line = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
         let mut outcome = Outcome::default();
         if let Err(TooHard) = self.judge(&line, now, &mut outcome) {
             self.buffer.clear();

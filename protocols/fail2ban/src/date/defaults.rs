@@ -29,7 +29,7 @@ const PREFERENCE: f64 = 100.0;
 pub fn plain(this_year: i16) -> Result<Vec<Template>, String> {
     PATTERNS
         .iter()
-        .map(|pattern| Template::new(pattern, this_year))
+        .map(|pattern| Template::known(pattern, this_year))
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! One way a date may look.
 
+use std::sync::{Arc, OnceLock};
+
 use super::field::fields;
 use crate::pattern::room::Room;
 use crate::pattern::{Hit, Lines, Pattern, TooHard};
@@ -35,7 +37,7 @@ pub struct Template {
     pub weight: f64,
     /// Its pattern before anything was put in; `None` for the built-in ones without fields.
     pub pattern: Option<String>,
-    regex: Pattern,
+    regex: Late,
 }
 
 /// Where a template's boundary stands.
@@ -56,16 +58,23 @@ impl Template {
     /// # Errors
     /// What can't be honoured, in words.
     pub fn new(pattern: &str, this_year: i16) -> Result<Self, String> {
+        let made = Self::known(pattern, this_year)?;
+        made.regex.compiled().map_err(str::to_owned)?;
+        Ok(made)
+    }
+
+    /// The same for a template that is known to be right: it is compiled when it is needed, which most never are.
+    pub fn known(pattern: &str, this_year: i16) -> Result<Self, String> {
         if pattern.len() > LONGEST {
             return Err("is longer than 4 KiB".into());
         }
         let upper = pattern.to_uppercase();
         let key = if pattern.contains('%') { pattern } else { &upper };
         if let Some((at, long)) = embedded_epoch(&upper) {
-            return Self::epoch_within(pattern, at, long);
+            return Ok(Self::epoch_within(pattern, at, long));
         }
-        match key {
-            "{NONE}" => Self::of_fields("{UNB}^", this_year),
+        Ok(match key {
+            "{NONE}" => Self::of_fields("{UNB}^", this_year)?,
             "EPOCH" => Self::epoch(false, false),
             "LEPOCH" => Self::epoch(true, false),
             "{^LN-BEG}EPOCH" | "^EPOCH" => Self::epoch(false, true),
@@ -74,11 +83,11 @@ impl Template {
             "{^LN-BEG}TAI64N" | "^TAI64N" => {
                 Self::build("TAI64N", "@[0-9a-f]{24}", Begin::Line, true, Reading::Tai64n)
             }
-            _ => Self::of_fields(pattern, this_year),
-        }
+            _ => Self::of_fields(pattern, this_year)?,
+        })
     }
 
-    fn epoch(long: bool, line_begin: bool) -> Result<Self, String> {
+    fn epoch(long: bool, line_begin: bool) -> Self {
         let name = if long { "LongEpoch" } else { "Epoch" };
         let digits = if long { LONG_EPOCH } else { EPOCH };
         let reading = Reading::Epoch { group: 1, long };
@@ -92,7 +101,7 @@ impl Template {
         Self::build(name, &regex, Begin::Nowhere, true, reading)
     }
 
-    fn epoch_within(pattern: &str, at: usize, long: bool) -> Result<Self, String> {
+    fn epoch_within(pattern: &str, at: usize, long: bool) -> Self {
         let digits = if long { LONG_EPOCH } else { EPOCH };
         let length = if long { "{LEPOCH}".len() } else { "{EPOCH}".len() };
         let (before, behind) = pattern.split_at_checked(at).unwrap_or((pattern, ""));
@@ -121,13 +130,13 @@ impl Template {
         let words = ["%a", "%A", "%b", "%B", "%p"];
         let named = words.iter().any(|word| inner.replace("%%", "").contains(word));
         let regex = if named { format!("(?iu){regex}") } else { regex };
-        let mut template = Self::build(&name, &regex, begin, end, Reading::Fields)?;
+        let mut template = Self::build(&name, &regex, begin, end, Reading::Fields);
         template.pattern = Some(pattern.to_owned());
         Ok(template)
     }
 
     /// Puts boundaries around, and a group where there is none.
-    fn build(name: &str, regex: &str, begin: Begin, end: bool, reading: Reading) -> Result<Self, String> {
+    fn build(name: &str, regex: &str, begin: Begin, end: bool, reading: Reading) -> Self {
         let (flags, mut regex) = without_flags(regex.trim());
         let bound_begin = begin != Begin::Nowhere && !begins_bound(&regex);
         let bound_end = end && !ends_bound(&regex);
@@ -156,15 +165,15 @@ impl Template {
         line_begin |= begins_line(&regex);
         let anchored = line_begin || ends_line(&regex);
         let regex = format!("{flags}{}", without_stars(&regex));
-        Ok(Self {
+        Self {
             name,
             reading,
             anchored,
             line_begin,
             weight: 1.0,
             pattern: None,
-            regex: compile(&regex)?,
-        })
+            regex: Late::new(regex),
+        }
     }
 
     /// The same, but only where a line begins; `None` when it is that already.
@@ -176,7 +185,7 @@ impl Template {
             Reading::Tai64n => "TAI64N",
             _ => "EPOCH",
         });
-        Some(Self::new(&format!("{LN_BEG}{inner}"), this_year))
+        Some(Self::known(&format!("{LN_BEG}{inner}"), this_year))
     }
 
     /// The same inside `around`, where `{DATE}` stands for it.
@@ -207,12 +216,15 @@ impl Template {
 
     /// Looks for the date in `line`, from byte `from` on.
     pub fn search(&self, line: &str, from: usize) -> Result<Option<Hit>, TooHard> {
-        self.regex.search_from(line, from)
+        self.regex
+            .compiled()
+            .map_err(|_| TooHard)?
+            .search_from(line, from)
     }
 
     /// Its groups with names.
     pub fn names(&self) -> &[(usize, String)] {
-        self.regex.names()
+        self.regex.compiled().map_or(&[], Pattern::names)
     }
 }
 
@@ -224,8 +236,29 @@ const LARGEST: usize = 4 << 20;
 /// Bytes that a template may be written with.
 const LONGEST: usize = 4 << 10;
 
-fn compile(regex: &str) -> Result<Pattern, String> {
-    Pattern::with_half_boundaries(regex, HALF, Lines::One, &Room::with_largest(LARGEST))
+/// A pattern that is compiled when it is first needed; its copies share it.
+#[derive(Clone, Debug)]
+struct Late {
+    regex: String,
+    compiled: Arc<OnceLock<Result<Pattern, String>>>,
+}
+
+impl Late {
+    fn new(regex: String) -> Self {
+        Self {
+            regex,
+            compiled: Arc::default(),
+        }
+    }
+
+    fn compiled(&self) -> Result<&Pattern, &str> {
+        let compile =
+            || Pattern::with_half_boundaries(&self.regex, HALF, Lines::One, &Room::with_largest(LARGEST));
+        self.compiled
+            .get_or_init(compile)
+            .as_ref()
+            .map_err(String::as_str)
+    }
 }
 
 /// `{EPOCH}` or `{LEPOCH}` inside a pattern: where, and whether it is the long form.

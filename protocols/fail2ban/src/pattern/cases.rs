@@ -61,7 +61,7 @@ fn repeats(part: &str) -> bool {
 }
 
 /// The characters of a pattern, a blank for each that is escaped or stands in a class.
-fn structure(part: &str) -> impl Iterator<Item = char> {
+pub fn structure(part: &str) -> impl Iterator<Item = char> {
     let (mut class, mut escaped) = (0_usize, false);
     part.chars().map(move |c| {
         let outside = class == 0 && !escaped;

@@ -5,6 +5,7 @@ mod class;
 pub mod expand;
 mod flags;
 mod linear;
+mod names;
 mod repeats;
 pub mod room;
 mod translate;
@@ -41,6 +42,8 @@ struct Backtracking {
     exact: fancy_regex::Regex,
     /// The linear patterns that it is made of, if it is.
     cases: Vec<Linear>,
+    /// A linear pattern that finds the same in ASCII.
+    same: Option<Linear>,
 }
 
 /// Where a pattern matched.
@@ -89,6 +92,7 @@ impl Pattern {
         let mut pattern = Self::new(expanded, lines, &Room::default())?;
         if let Engine::Backtracking(engine) = &mut pattern.engine {
             engine.cases.clear();
+            engine.same = None;
         }
         Ok(pattern)
     }
@@ -113,6 +117,10 @@ impl Pattern {
                 loose: Linear::new(translated.loose, room).ok(),
                 exact,
                 cases: linear_cases(expanded, lines, half, room).unwrap_or_default(),
+                same: names::without_lookahead(expanded)
+                    .and_then(|pattern| translate(&pattern, lines, half).ok())
+                    .filter(|translated| translated.linear)
+                    .and_then(|translated| Linear::new(translated.exact, room).ok()),
             }))
         };
         let mut pattern = Self {
@@ -172,6 +180,9 @@ impl Pattern {
 
 impl Backtracking {
     fn search(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
+        if let Some(same) = self.same.as_ref().filter(|_| text.is_ascii()) {
+            return same.search(text, from);
+        }
         let mut matching = Vec::new();
         for case in &self.cases {
             if case.is_match(text, from)? {
