@@ -1,5 +1,6 @@
 //! The prefix of a filter, which most lines are measured by.
 
+use crate::pattern::cases::structure;
 use crate::pattern::room::Room;
 use crate::pattern::{Hit, Lines, Pattern, TooHard};
 
@@ -12,6 +13,8 @@ const REST: &str = "(?P<content>.+)$";
 pub struct Beginning {
     pattern: Pattern,
     content: usize,
+    /// Whether it has no other group.
+    alone: bool,
 }
 
 impl Beginning {
@@ -29,7 +32,12 @@ impl Beginning {
         let pattern = Pattern::new(&format!("{before}(?P<content>.)"), lines, room).ok()?;
         let content = whole.names().iter().find(|(_, name)| name == "content")?.0;
         let same = pattern.is_linear() && pattern.names() == whole.names();
-        same.then_some(Self { pattern, content })
+        let alone = has_no_group(before);
+        same.then_some(Self {
+            pattern,
+            content,
+            alone,
+        })
     }
 
     /// What the whole prefix finds in `text`; `text` is one line with its line feed, or else it is left to the whole one.
@@ -41,6 +49,26 @@ impl Beginning {
         else {
             return whole.search(text);
         };
+        if self.alone {
+            let Some(place) = self.pattern.find(text)? else {
+                return Ok(None);
+            };
+            // the first sign of the content is the last of what was found
+            let begins = text
+                .get(place.clone())
+                .and_then(|found| found.char_indices().next_back());
+            let Some((at, _)) = begins else {
+                return whole.search(text);
+            };
+            let mut groups = vec![None; self.content + 1];
+            if let Some(group) = groups.first_mut() {
+                *group = Some(place.start..end);
+            }
+            if let Some(group) = groups.get_mut(self.content) {
+                *group = Some(place.start + at..end);
+            }
+            return Ok(Some(Hit { groups }));
+        }
         let Some(mut hit) = self.pattern.search(text)? else {
             return Ok(None);
         };
@@ -53,6 +81,21 @@ impl Beginning {
         }
         Ok(Some(hit))
     }
+}
+
+/// Whether there is no group that notes its place, and only one way to go behind it.
+fn has_no_group(before: &str) -> bool {
+    let mut depth = 0_usize;
+    for ((at, _), sign) in before.char_indices().zip(structure(before)) {
+        match sign {
+            '(' if before.get(at..).is_some_and(|rest| rest.starts_with("(?:")) => depth += 1,
+            '(' => return false,
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -86,7 +129,8 @@ mod tests {
         fn it_finds_what_the_whole_prefix_finds(
             text in "(\\[\\])? ?([a-z]{1,3} )?(NOTICE|SECURITY|VERBOSE)\\[[0-9]\\]:? ([a-z:1-9é\r]{1,6}( in)? ){1,4}[x :\n]{0,3}",
         ) {
-            for prefix in [PREFIX, r"(?P<a>\w+)[ :]+?(?P<content>.+)$", r"x|NOTICE.*?(?P<content>.+)$"] {
+            let plain = PREFIX.replace("(?P<level>", "(?:");
+            for prefix in [PREFIX, plain.as_str(), r"(?P<a>\w+)[ :]+?(?P<content>.+)$", r"x|NOTICE.*?(?P<content>.+)$"] {
                 let whole = Pattern::new(prefix, Lines::One, &Room::default()).unwrap();
                 let beginning = Beginning::of(prefix, &whole, Lines::One, &Room::default()).unwrap();
                 let text = format!("{text}\n");

@@ -80,6 +80,14 @@ impl Linear {
         self.groups(text, from)
     }
 
+    /// Where the first match from byte `from` on lies, without its groups.
+    pub fn find(&self, text: &str, from: usize) -> Result<Option<std::ops::Range<usize>>, TooHard> {
+        Ok(match &self.ascii {
+            Some(ascii) if text.is_ascii() => ascii.find_at(text.as_bytes(), from).map(|found| found.range()),
+            _ => self.unicode()?.find_at(text, from).map(|found| found.range()),
+        })
+    }
+
     /// The same for a text that is known to match.
     pub fn groups(&self, text: &str, from: usize) -> Result<Option<Hit>, TooHard> {
         let groups = match &self.ascii {

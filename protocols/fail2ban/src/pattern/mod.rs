@@ -1,6 +1,6 @@
 //! A pattern, compiled: linear where it can be, bounded where it can't.
 
-mod cases;
+pub mod cases;
 mod class;
 pub mod expand;
 mod flags;
@@ -166,6 +166,14 @@ impl Pattern {
         match &self.engine {
             Engine::Linear(linear) => linear.search(text, from),
             Engine::Backtracking(engine) => engine.search(text, from),
+        }
+    }
+
+    /// Where the first match lies; `None` also where the pattern is not linear.
+    pub fn find(&self, text: &str) -> Result<Option<Range<usize>>, TooHard> {
+        match &self.engine {
+            Engine::Linear(linear) => linear.find(text, 0),
+            Engine::Backtracking(..) => Ok(None),
         }
     }
 
