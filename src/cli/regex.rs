@@ -20,7 +20,7 @@ use serde_json::json;
 use self::progress::Progress;
 use super::{CliError, Exit, settle};
 use crate::clock::{Clock, iso};
-use crate::filter::{DEFAULT_FOLDER, Fate, Line, Lines, Tally, open};
+use crate::filter::{DEFAULT_FOLDER, Fate, Line, Lines, Tally, here, open};
 
 /// Test a fail2ban filter, or a pattern, on a log
 ///
@@ -194,18 +194,6 @@ impl RegexArgs {
     }
 }
 
-/// A filter's file in the current directory, written so that it is not taken for a filter's name.
-fn here(text: &str) -> String {
-    let path = Path::new(text);
-    let named = path
-        .extension()
-        .is_some_and(|end| end == "conf" || end == "local");
-    if named && !text.contains('/') && path.is_file() {
-        return format!("./{text}");
-    }
-    text.to_owned()
-}
-
 fn unloadable(error: &LoadError) -> CliError {
     let exit = match error {
         LoadError::Missing(_) => Exit::NoInput,
@@ -236,6 +224,16 @@ impl Run<'_> {
             if self.args.print_all_matched {
                 self.show(line.number, "matched", also, None)?;
             }
+        }
+        let seen = self.missed.len() >= SHOWN || self.args.print_no_missed;
+        if fate == Fate::Missed
+            && seen
+            && !self.args.print_all_missed
+            && self.judge.filter().maxlines <= 1
+            && outcome.found.is_empty()
+        {
+            // nobody will ask what it said
+            return Ok(());
         }
         let text = String::from_utf8_lossy(
             line.bytes

@@ -70,6 +70,18 @@ pub fn open(text: &str, folder: &Path) -> Result<Definition, LoadError> {
     })
 }
 
+/// A filter's file in the current directory, written so that it is not taken for a filter's name.
+pub fn here(text: &str) -> String {
+    let path = Path::new(text);
+    let named = path
+        .extension()
+        .is_some_and(|end| end == "conf" || end == "local");
+    if named && !text.contains('/') && path.is_file() {
+        return format!("./{text}");
+    }
+    text.to_owned()
+}
+
 fn find(name: &str, folder: &Path) -> Option<PathBuf> {
     let path = if name.contains('/') {
         PathBuf::from(name)

@@ -4,6 +4,6 @@ mod disk;
 mod lines;
 mod tally;
 
-pub use disk::{DEFAULT_FOLDER, Disk, open};
+pub use disk::{DEFAULT_FOLDER, Disk, here, open};
 pub use lines::{Line, Lines};
 pub use tally::{Fate, Tally};
