@@ -18,7 +18,7 @@
 
 use std::net::IpAddr;
 
-use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, SourceId, Text, Transport};
+use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, Text, Transport};
 
 use crate::event::Event;
 use crate::frame::{Frame, Kind};
@@ -158,20 +158,7 @@ impl Mapper {
 }
 
 /// What every event begins with.
-const BLANK: SecurityEvent = SecurityEvent {
-    at: None,
-    source: SourceId(0),
-    service: Service::Sofia,
-    cause: Cause::Challenged,
-    peer: Peer::UNKNOWN,
-    account: Text::EMPTY,
-    tenant: Text::EMPTY,
-    domain: Text::EMPTY,
-    profile: Text::EMPTY,
-    dialogue: Text::EMPTY,
-    proof: Proof::None,
-    detail: Text::EMPTY,
-};
+const BLANK: SecurityEvent = SecurityEvent::blank(Cause::Challenged, Service::Sofia, Peer::UNKNOWN);
 
 /// What an event is about.
 #[derive(Clone, Copy)]

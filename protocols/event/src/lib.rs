@@ -50,3 +50,23 @@ pub struct SecurityEvent {
     /// The PBX's own word for what happened (event name, ACL name, reason), for people.
     pub detail: Text,
 }
+
+impl SecurityEvent {
+    /// An event of which nothing more is known: no time, no names, no proof.
+    pub const fn blank(cause: Cause, service: Service, peer: Peer) -> Self {
+        Self {
+            at: None,
+            source: SourceId(0),
+            service,
+            cause,
+            peer,
+            account: Text::EMPTY,
+            tenant: Text::EMPTY,
+            domain: Text::EMPTY,
+            profile: Text::EMPTY,
+            dialogue: Text::EMPTY,
+            proof: Proof::None,
+            detail: Text::EMPTY,
+        }
+    }
+}

@@ -118,7 +118,7 @@ impl<S: EventSink> Gate<S> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_event::{Cause, Peer, Proof, Service, SourceId, Text, Transport};
+    use ringfence_event::{Cause, Peer, Service, Transport};
 
     use super::*;
     use crate::health::{HealthReport, State};
@@ -138,20 +138,8 @@ mod tests {
     }
 
     fn event(port: u16) -> SecurityEvent {
-        SecurityEvent {
-            at: None,
-            source: SourceId(1),
-            service: Service::PjSip,
-            cause: Cause::WrongPassword,
-            peer: Peer::new([192, 0, 2, 1].into(), port, Transport::Udp),
-            account: Text::EMPTY,
-            tenant: Text::EMPTY,
-            domain: Text::EMPTY,
-            profile: Text::EMPTY,
-            dialogue: Text::EMPTY,
-            proof: Proof::None,
-            detail: Text::EMPTY,
-        }
+        let peer = Peer::new([192, 0, 2, 1].into(), port, Transport::Udp);
+        SecurityEvent::blank(Cause::WrongPassword, Service::PjSip, peer)
     }
 
     struct World {

@@ -1,6 +1,6 @@
 //! Understands the lines of one file.
 
-use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, SourceId, Text, Transport};
+use ringfence_event::{Cause, Moment, Peer, SecurityEvent, Service, Text, Transport};
 use ringfence_fail2ban::{Judge, Who};
 use ringfence_seclog::time::Clock;
 use ringfence_seclog::{asterisk, freeswitch};
@@ -161,17 +161,12 @@ fn found(judge: &mut Judge, line: &[u8], clock: &Clock, hear: &mut impl FnMut(He
             second: false,
             event: SecurityEvent {
                 at: at.map(|at| Moment::from_millis(at.saturating_mul(1000))),
-                source: SourceId::default(),
-                service: Service::Other,
-                cause: Cause::WrongPassword,
-                peer: Peer::new(addr, 0, Transport::Unknown),
                 account: Text::new(found.user.unwrap_or_default().as_bytes()),
-                tenant: Text::EMPTY,
-                domain: Text::EMPTY,
-                profile: Text::EMPTY,
-                dialogue: Text::EMPTY,
-                proof: Proof::None,
-                detail: Text::EMPTY,
+                ..SecurityEvent::blank(
+                    Cause::WrongPassword,
+                    Service::Other,
+                    Peer::new(addr, 0, Transport::Unknown),
+                )
             },
         });
     }

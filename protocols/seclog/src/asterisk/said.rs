@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::time::{Clock, Stamp};
-use ringfence_event::{Cause, Peer, Proof, SecurityEvent, Service, SourceId, Text, Transport};
+use ringfence_event::{Cause, Peer, SecurityEvent, Service, Transport};
 
 /// Which of its sentences Asterisk wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,18 +93,8 @@ pub(super) enum Reach {
 
 pub(super) fn blank(cause: Cause, service: Service, peer: Peer) -> SecurityEvent {
     SecurityEvent {
-        at: None,
-        source: SourceId::default(),
-        service,
-        cause,
-        peer,
-        account: Text::EMPTY,
-        tenant: Text::EMPTY,
-        domain: Text::EMPTY,
-        profile: Text::EMPTY,
-        dialogue: Text::EMPTY,
-        proof: peer.transport().proof().max(Proof::None),
-        detail: Text::EMPTY,
+        proof: peer.transport().proof(),
+        ..SecurityEvent::blank(cause, service, peer)
     }
 }
 

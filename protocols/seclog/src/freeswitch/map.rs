@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, SourceId, Text, Transport};
+use ringfence_event::{Cause, Moment, Peer, Proof, SecurityEvent, Service, Text, Transport};
 
 use super::record::Record;
 use super::sentence::{
@@ -230,16 +230,6 @@ fn sip_peer(addr: IpAddr, port: u16) -> Peer {
 pub(super) fn blank(cause: Cause, service: Service, peer: Peer, at: Option<Moment>) -> SecurityEvent {
     SecurityEvent {
         at,
-        source: SourceId::default(),
-        service,
-        cause,
-        peer,
-        account: Text::EMPTY,
-        tenant: Text::EMPTY,
-        domain: Text::EMPTY,
-        profile: Text::EMPTY,
-        dialogue: Text::EMPTY,
-        proof: Proof::None,
-        detail: Text::EMPTY,
+        ..SecurityEvent::blank(cause, service, peer)
     }
 }
